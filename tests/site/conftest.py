@@ -31,13 +31,27 @@ def urls() -> list[str]:
     return sorted("/" if path == "." else f"/{path}/" for path in paths)
 
 
+def written() -> list[str]:
+    """Return the paths without those that only repeat the English page."""
+    translated = {
+        "/ko/" + p.relative_to(ROOT / "docs/ko").with_suffix("").as_posix()
+        for p in (ROOT / "docs/ko").rglob("*.md")
+    }
+    translated = {p.removesuffix("index").rstrip("/") + "/" for p in translated}
+    return [u for u in urls() if not u.startswith("/ko/") or u in translated]
+
+
 def concepts() -> list[str]:
     """Return the path of every page about a concept, in English."""
     return [u for u in urls() if u.count("/") == 3 and not u.startswith("/ko/")]
 
 
 def pytest_generate_tests(metafunc):
-    for fixture, values in (("url", urls), ("concept", concepts)):
+    for fixture, values in (
+        ("url", urls),
+        ("written", written),
+        ("concept", concepts),
+    ):
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, values())
 

@@ -1,5 +1,6 @@
 """The built site is whole: links, anchors, assets and ids."""
 
+import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -61,6 +62,22 @@ def test_links_and_anchors_lead_somewhere(url, pages):
 def test_nothing_is_loaded_from_another_host(url, pages):
     hosts = {urlsplit(load).netloc for load in pages[url].loads}
     assert hosts == {""}
+
+
+def test_every_equation_is_typeset_and_has_its_line(concept):
+    html = (SITE / concept.lstrip("/") / "index.html").read_text("utf-8")
+    equations = re.findall(
+        r'class="equation" id="eq-(\d+)">(.*?)class="equation-number"',
+        html,
+        re.DOTALL,
+    )
+    assert equations
+    for number, equation in equations:
+        assert "<mjx-math" in equation
+        assert "<math" in equation
+        assert f'id="line-{number}"' in html
+    lines = re.findall(r'data-equation="(\d+)"', html)
+    assert {number for number, _ in equations} == set(lines)
 
 
 def test_the_inventory_for_other_projects_lists_the_reference():
