@@ -1,7 +1,10 @@
 """A MkDocs hook: what every page gets without being asked.
 
-"Needs" and "Used by" come from the imports of the reference modules, so they
-cannot go stale. Tooltips come from the abbreviations of the glossary.
+"Needs" and "Used by" come from the imports of the reference modules and of the
+examples on the pages, so they cannot go stale. What a page needs beside these
+stands in its front matter: `needs: [regression/least_squares]`.
+
+Tooltips come from the abbreviations of the glossary.
 """
 
 import ast
@@ -16,15 +19,25 @@ LABELS = {
 }
 CONCEPT = re.compile(r"^## .*\{ #concept \}$", re.MULTILINE)
 TITLE = re.compile(r"^# (.+?)(?: \{.*\})?$", re.MULTILINE)
+EXAMPLE = re.compile(r"^ *>>> (from reference\.[\w.]+ import) ", re.MULTILINE)
+NEEDS = re.compile(r"\A---\n(?:.*\n)*?needs: \[(.*)\]\n(?:.*\n)*?---\n")
 ABBREVIATION = re.compile(r"^\| \*\*(.+?)\*\* \(([A-Z][\w-]+)\)", re.MULTILINE)
 
 
 def needs(concept: str) -> list[str]:
-    """Return the concepts whose modules a concept's module imports."""
-    file = ROOT / "reference" / f"{concept}.py"
-    if not file.is_file():
+    """Return what a concept's front matter, module and examples name."""
+    module = ROOT / "reference" / f"{concept}.py"
+    page = ROOT / "docs/en" / f"{concept}.md"
+    if not (module.is_file() and page.is_file()):
         return []
-    return imported(file.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    examples = "\n".join(f"{line} *" for line in EXAMPLE.findall(text))
+    found = [
+        *(named[1].split(", ") if (named := NEEDS.search(text)) else []),
+        *imported(module.read_text(encoding="utf-8")),
+        *imported(examples),
+    ]
+    return [need for need in dict.fromkeys(found) if need != concept]
 
 
 @cache

@@ -22,6 +22,31 @@ def test_needs_are_the_imports_of_the_module():
     assert pages.needs("index") == []
 
 
+def test_needs_are_those_of_front_matter_module_and_examples(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    for path, text in {
+        "reference/b/x.py": "from reference.a.module import f\n",
+        "docs/en/b/x.md": "---\ndescription: X.\nneeds: [a/one, a/two]\n---\n"
+        "needs: [no/need]\n"
+        ">>> from reference.a.module import f\n"
+        "   >>> from reference.a.example import (\n"
+        ">>> from reference.b.x import g\n",
+    }.items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    assert pages.needs("b/x") == ["a/one", "a/two", "a/module", "a/example"]
+
+
+def test_every_named_need_is_a_page():
+    for page in ROOT.glob("docs/en/*/*.md"):
+        concept = str(page.relative_to(ROOT / "docs/en").with_suffix(""))
+        for need in pages.needs(concept):
+            assert (ROOT / "docs/en" / f"{need}.md").is_file(), concept
+
+
 def test_private_modules_and_layers_are_no_needs():
     source = (
         "import reference.trees.decision_tree\n"
