@@ -18,6 +18,7 @@ from array_api_compat import array_namespace
 from jaxtyping import Float, Integer
 
 from reference._typing import Array
+from reference.foundations.affine_maps import affine
 
 
 def _below_max(z: Float[Array, "*batch C"]) -> Float[Array, "*batch C"]:
@@ -175,14 +176,7 @@ def scores(
     >>> scores(model, np.array([[3.0]]))
     array([[ 3., 11.]])
     """
-    w, b = model
-    fits = x.ndim == 2 and b.ndim == 1
-    if not fits or tuple(w.shape) != (x.shape[1], b.shape[0]):
-        raise ValueError(
-            "scores need x (N, D), w (D, C) and b (C,), got "
-            f"{tuple(x.shape)}, {tuple(w.shape)} and {tuple(b.shape)}"
-        )
-    return x @ w + b  # eq. 6
+    return affine(x, model.w, model.b)  # eq. 6
 
 
 def objective(

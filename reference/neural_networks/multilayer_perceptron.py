@@ -19,6 +19,7 @@ from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from reference._typing import Array
+from reference.foundations.affine_maps import affine
 
 
 class Dense(NamedTuple):
@@ -39,14 +40,7 @@ def dense(x: Float[Array, "N D"], layer: Dense) -> Float[Array, "N K"]:
     >>> dense(np.array([[3.0, 4.0]]), layer)
     array([[21.]])
     """
-    w, b = layer
-    fits = x.ndim == 2 and b.ndim == 1
-    if not fits or tuple(w.shape) != (x.shape[1], b.shape[0]):
-        raise ValueError(
-            "a dense layer needs x (N, D), w (D, K) and b (K,), got "
-            f"{tuple(x.shape)}, {tuple(w.shape)} and {tuple(b.shape)}"
-        )
-    return x @ w + b  # eq. 1
+    return affine(x, layer.w, layer.b)  # eq. 1
 
 
 def relu(z: Float[Array, "*axes"]) -> Float[Array, "*axes"]:

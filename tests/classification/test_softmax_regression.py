@@ -550,7 +550,7 @@ def test_labels_that_are_no_integers_are_refused(z, x, model, array, dtype):
 )
 @pytest.mark.usefixtures("unchecked")
 def test_a_model_of_another_shape_is_refused(array, x, w, b):
-    message = re.escape(f"b (C,), got {x}, {w} and {b}")
+    message = re.escape(f"b (K,), got {x}, {w} and {b}")
     x, w, b = (array(np.ones(shape)) for shape in (x, w, b))
     for function in (objective, gradient):
         with pytest.raises(ValueError, match=message):
