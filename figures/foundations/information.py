@@ -52,6 +52,7 @@ def areas() -> Figure:
         )
         ax.set_title(f"{name} {nats / np.log(2):.2f} bits")
     axes[1].set_xticks(left + P / 2, OUTCOMES)
+    axes[0].tick_params(axis="x", length=0)
     axes[1].tick_params(axis="x", length=0)
     axes[1].set_xlabel("width: how often it comes, $p_i$")
     return fig

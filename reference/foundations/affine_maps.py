@@ -98,12 +98,13 @@ def compose_affine(
     >>> compose_affine(two, one, two, one)  # 2 (2 x + 1) + 1
     AffineMap(w=array([[4.]]), b=array([3.]))
     """
-    shapes = [tuple(a.shape) for a in (w1, b1, w2, b2)]
-    fits = w1.ndim == w2.ndim == 2 and shapes[0][1:] == shapes[1]
-    if not fits or shapes[2] != shapes[1] + shapes[3]:
+    fits = w1.ndim == 2 and b1.ndim == b2.ndim == 1
+    fits = fits and w1.shape[1] == b1.shape[0]
+    if not fits or tuple(w2.shape) != (b1.shape[0], b2.shape[0]):
         raise ValueError(
             "a composition needs w1 (D, K), b1 (K,), w2 (K, M) and b2 (M,), "
-            f"got {', '.join(map(str, shapes))}"
+            f"got {tuple(w1.shape)}, {tuple(b1.shape)}, {tuple(w2.shape)} "
+            f"and {tuple(b2.shape)}"
         )
     _require_floating(w1, b1, w2, b2)
     w = w1 @ w2  # eq. 5

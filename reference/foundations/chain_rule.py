@@ -67,15 +67,8 @@ def jacobian(
     _require_real_floating(x)
     xp = array_namespace(x)
     flat = xp.reshape(x, (-1,))
-    h = _relative(step, x) * xp.clip(xp.abs(flat), min=1.0)  # eq. 4
-    ahead, behind = flat + h, flat - h
+    ahead, behind = _both_sides(flat, step)
     width = ahead - behind
-    moved = (behind < flat) & (flat < ahead) & xp.isfinite(width)
-    if not bool(xp.all(moved)):
-        raise ValueError(
-            "a central difference needs finite x - h < x < x + h, got x = "
-            f"{x} and h = {h}"
-        )
     columns, position = [], xp.arange(flat.shape[0], device=x.device)
     for i in range(flat.shape[0]):
         right, left = (
@@ -90,7 +83,8 @@ def jacobian(
     if not bool(xp.all(xp.isfinite(result))):
         raise ValueError(
             "a derivative needs an f that is finite at x + h and x - h, got "
-            f"NaN, inf or a quotient that overflows, at x = {x} and h = {h}"
+            f"NaN, inf or a quotient that overflows, at x = {x} and widths "
+            f"of {width}"
         )
     return xp.reshape(result, (*result.shape[:-1], *x.shape))
 
@@ -152,17 +146,34 @@ def _relative(step: float | None, x: Float[Array, "..."]) -> float:
     return float(step)
 
 
+def _both_sides(
+    x: Float[Array, "N"], step: float | None
+) -> tuple[Float[Array, "N"], Float[Array, "N"]]:
+    """Return x + h and x - h, if these are finite and no longer x."""
+    xp = array_namespace(x)
+    h = _relative(step, x) * xp.clip(xp.abs(x), min=1.0)  # eq. 4
+    ahead, behind = x + h, x - h
+    moved = (behind < x) & (x < ahead) & xp.isfinite(ahead - behind)
+    if not bool(xp.all(moved)):
+        raise ValueError(
+            "a central difference needs finite x - h < x < x + h, got x = "
+            f"{x} and h = {h}"
+        )
+    return ahead, behind
+
+
 def _value(
     f: Callable[[Array], Array], x: Float[Array, "..."]
 ) -> Float[Array, "..."]:
-    """Return f(x), if it is an array of x's own kind of numbers."""
+    """Return a copy of f(x), if it is an array of x's kind of numbers."""
     y = f(x)
     if not hasattr(y, "dtype") or y.dtype != x.dtype:
         raise ValueError(
             f"a derivative needs an f that returns an array of {x.dtype}, "
             f"as x is, got {getattr(y, 'dtype', type(y).__name__)}"
         )
-    return y
+    xp = array_namespace(x)
+    return xp.asarray(y, copy=True)  # f may write its next value over y
 
 
 def _require_real_floating(x: Float[Array, "..."]) -> None:

@@ -40,8 +40,8 @@ def mean_loss(
     share from 0 to 1, and in the unit of y.
 
     Raises:
-        ValueError: y is not a vector of at least one finite real number, the
-            loss is unknown, or not 0 < quantile < 1.
+        ValueError: y is not a vector of at least one finite real number, a
+            constant is none, the loss is unknown, or not 0 < quantile < 1.
 
     >>> import numpy as np
     >>> float(mean_loss(np.array([1.0, 3.0]), 4.0))
@@ -52,6 +52,7 @@ def mean_loss(
     tau = float(quantile)
     if isinstance(constant, float | int):
         constant = xp.asarray(constant, dtype=y.dtype, device=y.device)
+    _require_finite("constant", constant, tuple(constant.shape))
     e = y - constant[..., None]
     if loss == "squared":
         return xp.mean(e**2, axis=-1)  # eq. 1
@@ -123,8 +124,8 @@ def squared_error_parts(
     prediction[k] is f at input k.
 
     Raises:
-        ValueError: As `regression_function`, or there is not one finite
-            prediction for each input.
+        ValueError: As `regression_function`, there is not one finite
+            prediction for each input, or a square overflows.
     """
     xp = array_namespace(joint, values, prediction)
     best = regression_function(joint, values)
@@ -133,6 +134,7 @@ def squared_error_parts(
     reducible = xp.sum(xp.sum(joint, axis=1) * missed)  # eq. 9
     spread = (values - best[:, None]) ** 2
     irreducible = xp.sum(joint * spread)  # eq. 10
+    _require_finite("the sum of the parts", reducible + irreducible, ())
     return SquaredError(reducible, irreducible)
 
 
@@ -212,9 +214,10 @@ def _require_distribution(
 ) -> None:
     """Raise unless each input has a probability and a distribution of y."""
     xp = array_namespace(joint, values)
-    if joint.ndim != 2:
+    if joint.ndim != 2 or 0 in joint.shape:
         raise ValueError(
-            f"joint needs a row for each input, got {tuple(joint.shape)}"
+            "joint needs a row for each input and a column for each value, "
+            f"got shape {tuple(joint.shape)}"
         )
     _require_finite("joint", joint, tuple(joint.shape))
     _require_finite("values", values, tuple(joint.shape[1:]))

@@ -135,7 +135,8 @@ def min_norm_fit(
 
     Raises:
         ValueError: x and y do not fit or hold nothing; a number is not real,
-            not floating or not finite, or the result overflows.
+            not floating or not finite, or the result or the sum of all
+            |x| overflows.
 
     >>> import numpy as np
     >>> min_norm_fit(np.array([[1.0, 2.0]]), np.array([5.0]))
@@ -148,6 +149,8 @@ def min_norm_fit(
             f"of shape {tuple(x.shape)} and y of shape {tuple(y.shape)}"
         )
     xp = array_namespace(x, y)
+    # No singular value is larger. One that overflows would make all beta 0.
+    _require_numbers(sum_of_sizes=xp.sum(xp.abs(x), axis=None, keepdims=True))
     rtol = 1000 * float(xp.finfo(x.dtype).eps)
     beta = xp.linalg.pinv(x, rtol=rtol) @ y  # eq. 7
     _require_numbers(coefficients=beta)

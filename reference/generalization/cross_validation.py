@@ -152,9 +152,17 @@ def squared_error(
 ) -> Float[np.ndarray, "*S"]:
     """Return the squared error of every prediction.
 
+    Raises:
+        ValueError: There is not one prediction for each target.
+
     >>> squared_error(np.array([1, 2]), np.array([4, 2]))
     array([9., 0.])
     """
+    if np.shape(y) != np.shape(y_hat):
+        raise ValueError(
+            "each target needs one prediction, got shapes "
+            f"{np.shape(y)} and {np.shape(y_hat)}"
+        )
     return (y - 1.0 * y_hat) ** 2  # 1.0: small integers would wrap around
 
 

@@ -307,7 +307,7 @@ def _require_penalty(penalty: float, x: Float[Array, "N D"]) -> float:
     """Return the penalty as a float, or raise unless x's dtype can use it."""
     xp = array_namespace(x)
     largest = float(xp.finfo(x.dtype).max)
-    if isinstance(penalty, bool) or not 0 < penalty <= largest:
+    if isinstance(penalty, bool) or not 0 < float(penalty) <= largest:
         raise ValueError(
             f"a lasso needs a penalty above 0 and finite, got {penalty}"
         )

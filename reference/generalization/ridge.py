@@ -241,7 +241,7 @@ def _require_penalty(penalty: float, x: Float[Array, "N D"]) -> float:
     """Return the penalty as a float of Python, or raise."""
     xp = array_namespace(x)
     largest = float(xp.finfo(x.dtype).max)
-    if isinstance(penalty, bool) or not 0 <= penalty <= largest:
+    if isinstance(penalty, bool) or not 0 <= float(penalty) <= largest:
         raise ValueError(
             f"a penalty needs to be from 0 to {largest:.1e}, got {penalty}"
         )

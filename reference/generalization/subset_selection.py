@@ -216,7 +216,7 @@ def bic(rss: Float[np.ndarray, "K"], n: int) -> Float[np.ndarray, "K"]:
     [3.466, 1.386]
     """
     count = _coefficients(rss, n)
-    if not np.all(rss > 1e-24 * np.max(rss, initial=0)):
+    if not np.all(rss > 1e-24 * np.max(rss)):
         raise ValueError(
             "BIC takes the logarithm of the RSS and allows no perfect fit, "
             f"got {rss}"
@@ -224,17 +224,10 @@ def bic(rss: Float[np.ndarray, "K"], n: int) -> Float[np.ndarray, "K"]:
     return int(n) * np.log(rss / int(n)) + count * log(n)  # eq. 9
 
 
-def _reduced(
+def _require_examples(
     x: Float[np.ndarray, "N D"], y: Float[np.ndarray, "N"]
-) -> tuple[Float[np.ndarray, "R D+1"], Float[np.ndarray, "D"], float]:
-    """Return few rows that stand for all, and the lengths of x and of y.
-
-    Their columns are the variables and the target, centred and divided by
-    their lengths, in float64. A constant column is 0 and its length 1.
-
-    Raises:
-        ValueError: x and y do not fit, are not real and finite or overflow.
-    """
+) -> None:
+    """Raise unless x and y hold the same examples in real numbers."""
     if x.ndim != 2 or 0 in x.shape or y.shape != x.shape[:1]:
         raise ValueError(
             "a selection needs examples with variables and one target each, "
@@ -245,19 +238,37 @@ def _reduced(
             "a selection needs real floating-point numbers, "
             f"got x of {x.dtype} and y of {y.dtype}"
         )
-    table = np.column_stack((x, y)).astype(np.float64)
+
+
+def _reduced(
+    x: Float[np.ndarray, "N D"], y: Float[np.ndarray, "N"]
+) -> tuple[Float[np.ndarray, "R D+1"], Float[np.ndarray, "D"], float]:
+    """Return few rows that stand for all, and the lengths of x and of y.
+
+    Their columns are the variables and the target, centred and divided by
+    their lengths, in float64. A column that is constant up to rounding is 0
+    and its length 1.
+
+    Raises:
+        ValueError: x and y do not fit, are not real and finite or overflow.
+    """
+    _require_examples(x, y)
+    limits = np.finfo(np.result_type(x, y))
+    given = np.column_stack((x, y)).astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        table = table - table[0]  # a constant column becomes exactly 0
+        table = given - given[0]  # a large mean costs no digits
         table = table - np.mean(table, axis=0)
         size = np.max(np.abs(table), axis=0)
-        size = np.where(size == 0, 1, size)  # no square of it overflows
+        constant = size <= 10 * limits.eps * np.max(np.abs(given), axis=0)
+        table = np.where(constant, 0, table)
+        size = np.where(constant, 1, size)
+        # Divided by the largest value, no square overflows.
         length = np.sqrt(np.sum((table / size) ** 2, axis=0))
-        size = size * np.where(length == 0, 1, length)
-        largest = np.finfo(np.result_type(x, y)).max
-        if not (np.all(np.isfinite(size)) and size[-1] ** 2 <= largest):
+        size = size * np.where(constant, 1, length)
+        if not (np.all(np.isfinite(size)) and size[-1] ** 2 <= limits.max):
             raise ValueError(
                 "a selection needs finite values, and targets whose squares "
-                f"stay below {largest:.0e}, got NaN, inf or an overflow"
+                f"stay below {limits.max:.0e}, got NaN, inf or an overflow"
             )
     table = table / size
     rows, _ = reduce_rows(table, table[:, -1])
@@ -332,12 +343,19 @@ def _in_units(
     rows, length, size = _reduced(x, y)
     e = rows[:, -1] - gamma @ rows[:, :-1].T
     rss = np.sum(e**2, axis=1) * size**2  # eq. 1
-    beta = gamma * (size / length)
-    x_mean = np.mean(x, axis=0, dtype=np.float64)
-    y_mean = np.mean(y, dtype=np.float64)
-    intercept = y_mean - beta @ x_mean  # eq. 2
     dtype = np.result_type(x, y)
-    return rss.astype(dtype), intercept.astype(dtype), beta.astype(dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        beta = gamma * size / length
+        x_mean = np.mean(x, axis=0, dtype=np.float64)
+        y_mean = np.mean(y, dtype=np.float64)
+        intercept = y_mean - beta @ x_mean  # eq. 2
+        intercept, beta = intercept.astype(dtype), beta.astype(dtype)
+    if not (np.all(np.isfinite(intercept)) and np.all(np.isfinite(beta))):
+        raise ValueError(
+            "a selection needs units in which means and coefficients stay "
+            f"below {np.finfo(dtype).max:.0e}, got an overflow"
+        )
+    return rss.astype(dtype), intercept, beta
 
 
 def _coefficients(
@@ -346,9 +364,14 @@ def _coefficients(
     """Return how many coefficients each size has, with the intercept's.
 
     Raises:
-        ValueError: n is below one of them.
+        ValueError: rss is no vector, or is empty, or n is below one of them.
     """
-    if not n >= rss.shape[0]:
+    if rss.ndim != 1 or 0 in rss.shape:
+        raise ValueError(
+            "a criterion needs one RSS for each of the sizes 0, 1, ..., "
+            f"got shape {rss.shape}"
+        )
+    if n < rss.shape[0]:
         raise ValueError(
             f"{rss.shape[0]} sizes need at least as many examples, got {n}"
         )

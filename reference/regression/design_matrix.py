@@ -145,7 +145,8 @@ def standardize(x: Float[Array, "N D"]) -> Standardized:
 
     The standard deviation divides by N. A column whose deviations are all
     rounding, at most 4 times the distance from 1 to the next float times its
-    mean, becomes 0 and has the scale 1.
+    mean, or no larger than the smallest normal float, becomes 0 and has the
+    scale 1.
 
     Raises:
         ValueError: x is no matrix of real, finite floating-point numbers
@@ -165,14 +166,16 @@ def standardize(x: Float[Array, "N D"]) -> Standardized:
     away = x - mean
     farthest = xp.max(xp.abs(away), axis=0)
     _require_finite(farthest)
-    constant = farthest <= 4 * float(xp.finfo(x.dtype).eps) * xp.abs(mean)
+    rounding = 4 * float(xp.finfo(x.dtype).eps) * xp.abs(mean)
+    smallest = float(xp.finfo(x.dtype).smallest_normal)
+    constant = farthest <= xp.clip(rounding, min=smallest)
     # Squares of numbers up to 1 do not overflow; sqrt(0) has no slope.
     one = xp.ones_like(farthest)
     unit = xp.where(farthest > 0, farthest, one)
     squares = xp.where(constant, one, _column_means((away / unit) ** 2))
     scale = xp.where(constant, one, unit) * xp.sqrt(squares)  # eq. 5
-    z = apply_standardization(x, mean, scale)
-    return Standardized(xp.where(constant, xp.zeros_like(z), z), mean, scale)
+    z = away / xp.where(constant, xp.inf * one, scale)  # eq. 6, or 0
+    return Standardized(z, mean, scale)
 
 
 def apply_standardization(

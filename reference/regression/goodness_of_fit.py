@@ -69,7 +69,8 @@ def rse(
 ) -> Float[Array, ""]:
     """Return the residual standard error, in the unit of y.
 
-    `columns` is the number of coefficients, the intercept included.
+    `columns` is the number of coefficients, the intercept included. Where no
+    residual is left, automatic differentiation gives nan: there is no slope.
 
     Raises:
         ValueError: As `rss`, or not 1 <= columns < N.
@@ -83,7 +84,7 @@ def rse(
     e = _residuals(y, y_hat)
     freedom = _degrees_of_freedom(y, columns)
     unit = xp.max(xp.abs(e))  # or squares of 1e200 would overflow
-    unit = xp.where(unit > 0, unit, xp.ones_like(unit))
+    unit = xp.where(unit > 0, unit, 1.0)
     mean_square = xp.sum((e / unit) ** 2) / freedom
     return _require_finite(unit * xp.sqrt(mean_square))  # eq. 4
 
@@ -117,7 +118,7 @@ def _ratio(y: Float[Array, "N"], y_hat: Float[Array, "N"]) -> Float[Array, ""]:
     if not bool(unit > rounding):
         raise ValueError(
             "R^2 needs targets that differ beyond rounding, got deviations "
-            f"from the mean of at most {float(unit):.0e}"
+            f"from the mean of at most {unit}"
         )
     return xp.sum((e / unit) ** 2) / xp.sum((deviations / unit) ** 2)
 
@@ -150,7 +151,9 @@ def _deviations(y: Float[Array, "N"]) -> Float[Array, "N"]:
 
 def _degrees_of_freedom(y: Float[Array, "N"], columns: int) -> int:
     """Return N - columns, or raise unless both are at least 1."""
-    whole = not isinstance(columns, bool) and hasattr(columns, "__index__")
+    xp = array_namespace(y)
+    count = xp.asarray(columns)  # also a rank that is an array
+    whole = count.ndim == 0 and xp.isdtype(count.dtype, "integral")
     if not whole or not 1 <= columns < y.shape[0]:
         raise ValueError(
             "degrees of freedom need an integer number of columns with "
@@ -175,6 +178,6 @@ def _require_finite(value: Float[Array, ""]) -> Float[Array, ""]:
     if not bool(xp.isfinite(value)):
         raise ValueError(
             "a fit needs finite values whose squares have a finite sum, "
-            f"got {float(value)}"
+            f"got {value}"
         )
     return value

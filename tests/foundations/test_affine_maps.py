@@ -268,6 +268,21 @@ def test_float32(dy, x, w, b, w2, b2):
     assert_float32(compose_affine, w, b, w2, b2)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_results_keep_the_precision_of_every_library(
+    dy, x, w, b, w2, b2, array, dtype
+):
+    dy, x, w, b, w2, b2 = (
+        array(a.astype(dtype)) for a in (dy, x, w, b, w2, b2)
+    )
+    results = (
+        affine(x, w, b),
+        *affine_backward(dy, x, w, b),
+        *compose_affine(w, b, w2, b2),
+    )
+    assert all(result.dtype == x.dtype for result in results)
+
+
 def test_no_argument_is_changed(dy, x, w, b, w2, b2):
     before = [a.copy() for a in (dy, x, w, b, w2, b2)]
     affine(x, w, b)
@@ -348,11 +363,26 @@ def test_another_upstream_gradient_is_refused(x, w, b, array, shape):
 def test_maps_that_do_not_follow_each_other_are_refused(w1, b1, w2, b2, array):
     message = re.escape(
         "needs w1 (D, K), b1 (K,), w2 (K, M) and b2 (M,), "
-        f"got {w1}, {b1}, {w2}, {b2}"
+        f"got {w1}, {b1}, {w2} and {b2}"
     )
     arrays = [array(np.ones(shape)) for shape in (w1, b1, w2, b2)]
     with pytest.raises(ValueError, match=message):
         compose_affine(*arrays)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_arrays_of_two_libraries_are_refused(dy, x, w, b, w2, b2):
+    calls = [
+        (affine, (x, w, b)),
+        (affine_backward, (dy, x, w, b)),
+        (compose_affine, (w, b, w2, b2)),
+    ]
+    for function, args in calls:
+        for i in range(len(args)):
+            mixed = list(args)
+            mixed[i] = torch.tensor(mixed[i])
+            with pytest.raises(TypeError, match="Multiple namespaces"):
+                function(*mixed)
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -345,6 +345,25 @@ def test_the_argument_stays_as_it_is(x, array):
     assert_close(given_x, x, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("make", [np.asarray, torch.asarray])
+def test_f_may_use_its_memory_again(make, x):
+    """In place at x too: what f gets is a copy."""
+    x, out = make(x), make(np.zeros(3))
+
+    def reused(a):
+        out[:] = 2 * a
+        return out
+
+    def in_place(a):
+        a *= 2
+        return a
+
+    for f in (reused, in_place):
+        before = to_numpy(x).copy()
+        assert_close(jacobian(f, x), 2 * np.eye(3))
+        assert_close(x, before, rtol=0, atol=0)
+
+
 def test_float32(x, chain, rng):
     def f(a):
         return a**2 / (1 + np.sum(a**2))

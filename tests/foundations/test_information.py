@@ -307,8 +307,10 @@ def test_neither_symmetric_nor_a_distance(array):
 def test_what_is_believed_impossible_is_an_infinite_surprise(array):
     p = array(np.array([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]]))
     q = array(np.array([[0.5, 0.0, 0.5], [0.0, 0.5, 0.5]]))
+    rare, never = (array(np.array([[a, 1.0]])) for a in (1e-305, 0.0))
     for function in OF_TWO:
         assert_close(function(p, q), [inf, log(2)])
+        assert_close(function(rare, never), [inf])
 
 
 def test_float32(p, q):
@@ -318,6 +320,23 @@ def test_float32(p, q):
     p[0, 2] = q[0, 2]
     for function in OF_TWO:
         assert_float32(function, p, q)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_results_keep_the_precision_of_every_library(p, q, dtype, array):
+    p, q = array(p.astype(dtype)), array(q.astype(dtype))
+    for result in (entropy(p), *(f(p, q) for f in OF_TWO)):
+        assert result.dtype == p.dtype
+
+
+def test_read_only_and_strided_arrays_give_the_same(p, q):
+    results = entropy(p), *(f(p, q) for f in OF_TWO)
+    strided = [np.repeat(a, 2, axis=-1)[..., ::2] for a in (p, q)]
+    for a in strided:
+        a.setflags(write=False)
+    again = entropy(strided[0]), *(f(*strided) for f in OF_TWO)
+    for result, value in zip(again, results, strict=True):
+        assert_close(result, value)
 
 
 def test_an_empty_batch_has_no_entropies(array):
@@ -356,11 +375,21 @@ def test_other_than_probabilities_are_refused(bad, array):
                 call()
 
 
+def test_the_message_shows_only_what_is_refused():
+    """Also if it is one row of a million."""
+    a = np.full((1_000_000, 2), 0.5)
+    a[500_000, 1] = 0.75
+    with pytest.raises(ValueError, match=r", got \[\[0\.5 +0\.75\]\]$"):
+        entropy(a)
+    with pytest.raises(ValueError, match=r", got \[\[0\.5 +0\.75\]\]$"):
+        entropy(a[500_000])
+
+
 @pytest.mark.parametrize(
     ("dtype", "kept", "refused"),
-    [(np.float64, 1.4e-8, 1.6e-8), (np.float32, 3e-4, 4e-4)],
+    [(np.float64, 2**-26, 1.6e-8), (np.float32, 3e-4, 4e-4)],
 )
-def test_sums_may_miss_1_by_the_root_of_the_rounding_unit(
+def test_sums_may_miss_1_by_the_root_of_the_gap_to_the_next_float(
     dtype, kept, refused, array
 ):
     good = array(np.array([0.5, 0.5], dtype=dtype))

@@ -405,6 +405,7 @@ def test_defaults_are_squared_loss_and_the_median(array):
     y = array(Y)
     assert_close(best_constant(y), np.asarray(5.0))
     assert_close(mean_loss(y, 1.0), np.asarray(27.2))
+    assert_close(mean_loss(y, 1), np.asarray(27.2))
     assert_close(best_constant(y, "pinball"), np.asarray(4.0))
     assert_close(mean_loss(y, 4.0, "pinball"), np.asarray(1.3))
 
@@ -630,6 +631,26 @@ def test_other_than_real_floating_numbers_are_refused(
             nadaraya_watson(*args, 1.0)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_constants_that_are_not_finite_are_refused(loss, bad, array):
+    """Unlike every target, NaN would have a zero-one loss of 1."""
+    for constant in (bad, array(np.array([1.0, bad]))):
+        with pytest.raises(ValueError, match="constant needs finite values"):
+            mean_loss(array(Y), constant, loss)
+    with pytest.raises(ValueError, match="constant needs finite values"):
+        mean_loss(array(np.float32(Y)), 1e300, loss)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("dtype", [np.int64, np.bool_, np.complex128])
+def test_constants_of_other_kinds_are_refused(dtype, array):
+    constant = array(np.ones(2, dtype))
+    with pytest.raises(ValueError, match="constant needs real floating-point"):
+        mean_loss(array(Y), constant)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_is_refused(bad, table, examples, array):
     def broken(args, i):
@@ -673,6 +694,17 @@ def test_rounded_probabilities_are_taken(array):
         assert_close(actual, np.ones(7), rtol=1e-6)
 
 
+def test_many_probabilities_may_be_rounded_more(rng, array):
+    """Divided by a running total of 20,000 numbers in float32."""
+    joint = rng.uniform(size=(100, 200)).astype(np.float32)
+    joint /= np.cumsum(joint)[-1]
+    assert abs(joint.sum() - 1) > 20 * np.finfo(np.float32).eps
+    values = array(np.full(200, 3, np.float32))
+    assert_close(
+        regression_function(array(joint), values), [3.0] * 100, rtol=1e-5
+    )
+
+
 def test_an_input_that_never_comes_is_refused(array):
     joint = array(np.array([[0.5, 0.5], [0.0, 0.0]]))
     values = array(np.array([1.0, 2.0]))
@@ -693,7 +725,7 @@ def test_shapes_that_would_broadcast_are_refused(table, examples, array):
         message = r"prediction needs shape \(3,\), got shape \("
         with pytest.raises(ValueError, match=message):
             squared_error_parts(joint, values, array(np.ones(shape)))
-    for shape in ((V,), (), (1, K, V)):
+    for shape in ((V,), (), (1, K, V), (0, V), (K, 0)):
         with pytest.raises(ValueError, match="joint needs a row for each inp"):
             regression_function(array(np.ones(shape)), values)
     x, y, query = (array(a) for a in examples)
@@ -728,6 +760,16 @@ def test_squared_distances_that_overflow_are_refused(far, h, array):
     for query in ([[far]], [[0.0], [far]]):
         with pytest.raises(ValueError, match="squared distance in bandwidths"):
             nadaraya_watson(x, y, array(np.array(query)), h)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+@pytest.mark.parametrize(("far", "f"), [(1e200, 0.0), (1.0, 1e200)])
+def test_squared_errors_that_overflow_are_refused(far, f, array):
+    joint = array(np.array([[0.5, 0.0], [0.0, 0.5]]))
+    values, prediction = array(np.array([0.0, far])), array(np.array([f, f]))
+    with pytest.raises(ValueError, match="the sum of the parts needs finite"):
+        squared_error_parts(joint, values, prediction)
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")

@@ -686,5 +686,9 @@ def test_results_that_overflow_are_refused(array):
         linear_decomposition(huge, one, array(np.ones(2)), 0.5)
     with pytest.raises(ValueError, match="coefficients needs finite"):
         min_norm_fit(array(np.full((1, 1), 1e-200)), array(np.full(1, 1e200)))
+    for shape in ((4, 1), (1, 4), (2, 2)):
+        x, y = np.full(shape, 1.7e308), np.ones(shape[0])
+        with pytest.raises(ValueError, match="sum_of_sizes needs finite"):
+            min_norm_fit(array(x), array(y))
     with pytest.raises(ValueError, match="features needs finite"):
         random_features(huge, array(np.full((1, 1), 1e200)), one)

@@ -109,7 +109,7 @@ def test_eq_4(rng):
 
 def test_eq_5(rng):
     r"""\begin{aligned}
-    \hat{m} &= \argmin_m \text{CV}_m \\
+    \hat{m} &= \argmin_m \mathrm{CV}_m \\
     m^* &= \min \big\{ m : \text{CV}_m
     \le \text{CV}_{\hat{m}} + \text{SE}_{\hat{m}} \big\}
     \end{aligned}"""
@@ -520,11 +520,21 @@ def test_losses_that_are_not_one_an_example_are_refused(x, y):
         return lambda new: np.full((len(new), 1), y.mean())
 
     with pytest.raises(ValueError, match=r"9 validation .*\(9, 9\)"):
-        cross_validate(fit_column, x, y, k_fold(N, 2))
+        cross_validate(fit_column, x, y, k_fold(N, 2), np.subtract)
     with pytest.raises(ValueError, match=r"one loss each, got shape \(\)"):
         cross_validate(
             fit_mean, x, y, k_fold(N, 2), lambda y, y_hat: np.mean(y - y_hat)
         )
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("shape", [(3, 1), (1, 3), (1,), ()])
+def test_targets_without_their_predictions_are_refused(shape):
+    other = np.ones(shape)
+    for y, y_hat in ((np.ones(3), other), (other, np.ones(3))):
+        with pytest.raises(ValueError, match="one prediction, got shapes") as e:
+            squared_error(y, y_hat)
+        assert f"{y.shape} and {y_hat.shape}" in str(e.value)
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -454,6 +454,14 @@ def test_float32_stays_float32(x, y):
     )
 
 
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("number", [np.float32, np.asarray, torch.asarray])
+def test_a_penalty_may_be_a_number_of_a_library(x, y, number):
+    expected = lasso(x, y, 0.5).beta
+    assert_close(lasso(x, y, number(0.5)).beta, expected)
+    assert_close(lasso_path(x, y, [number(0.5)]).beta[0], expected)
+
+
 def test_float32_bears_a_large_mean(x, y):
     """Adding 2^14 costs float32 three digits, not all."""
     far_x, far_y = np.float32(x + 2**14), np.float32(y + 2**14)

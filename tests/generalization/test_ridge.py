@@ -308,6 +308,12 @@ def test_float32_stays_float32(shape, penalty, rng):
     )
 
 
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("number", [np.float32, np.asarray, torch.asarray])
+def test_a_penalty_may_be_a_number_of_a_library(x, y, number, fit):
+    assert_close(fit(x, y, number(2.0)).beta, fit(x, y, 2.0).beta)
+
+
 def test_float32_with_a_large_mean(rng):
     """Far from 0 the intercept is as exact as the numbers that come in."""
     x, y = rng.normal(size=(500, 3)), rng.normal(size=500)
@@ -387,6 +393,15 @@ def test_equal_columns_share_equally(x, y, penalty, fit, array):
     single = fit(x, y, penalty / 2).beta
     assert_close(beta[::2], beta[1::2], rtol=1e-6)
     assert_close(beta[::2], single / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("steps", "rank"), [(900, 1), (1100, 2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_ends_at_1000_epsilon(steps, rank, dtype, array):
+    """Relative to the largest of the singular values."""
+    z = dtype(20 * np.diag([1.0, steps * np.finfo(dtype).eps]))
+    _, s, _ = module._directions(array(z), 1)
+    assert tuple(s.shape) == (rank,)
 
 
 @pytest.mark.parametrize("penalty", [0.0, PENALTY])

@@ -461,6 +461,30 @@ def test_dependent_variables(x, y, noise, rng):
         backward_stepwise(constant, y)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("ulps", "constant"), [(0, 1), (1, 1), (8, 0)])
+def test_a_column_of_rounding_errors_is_constant(ulps, constant, dtype, x, y):
+    """As are shares that sum to 1, or the same number in several units."""
+    x[:, 3] = 1 + ulps * np.finfo(dtype).eps * np.arange(N)
+    x, y = x.astype(dtype), y.astype(dtype)
+    assert np.all(np.isinf(all_rss(x, y)[8:]) == bool(constant))
+    for search in (best_subset, forward_stepwise):
+        assert len(search(x, y).subsets) == D + 1 - constant
+        rss = search(x[:, :3], x[:, 3]).rss
+        assert np.all((rss == 0) == bool(constant))
+
+
+@pytest.mark.parametrize("column", [0, 3])
+def test_a_column_of_zeros_is_constant(column, x, y):
+    x[:, column] = 0
+    for search in (best_subset, forward_stepwise):
+        subsets = search(x, y).subsets
+        assert [column in s for s in subsets] == [False] * D
+    assert_close(search(x, 0 * y).rss, np.zeros(D))
+    with pytest.raises(ValueError, match="need independent columns"):
+        backward_stepwise(x, y)
+
+
 def test_backward_refuses_a_twin(x, y):
     x[:, 3] = 2 * x[:, 0]
     with pytest.raises(ValueError, match="need independent columns"):
@@ -573,6 +597,14 @@ def test_single_precision_of_large_means(rng):
         assert_close(search(x, y).intercept, wide, rtol=3e-7)
 
 
+@pytest.mark.parametrize("function", ALL)
+def test_the_wider_of_two_precisions_is_kept(function, x, y):
+    for pair in ((np.float32(x), y), (x, np.float32(y))):
+        found = function(*pair)
+        for a in (found,) if function is all_rss else found:
+            assert isinstance(a, list) or a.dtype == np.float64
+
+
 def test_too_many_variables_for_all_subsets(rng):
     x, y = rng.normal(size=(30, 19)), rng.normal(size=30)
     for function in (all_rss, best_subset):
@@ -606,6 +638,18 @@ def test_what_overflows_is_refused(function, x, y):
     wide[0, 0], wide[1, 0] = 1.7e308, -1.7e308
     with pytest.raises(ValueError, match="got NaN, inf or an overflow"):
         function(wide, y)
+
+
+def test_coefficients_that_overflow_are_refused(search, x, y):
+    message = "a selection needs units in which means and coefficients stay"
+    with pytest.raises(ValueError, match=f"{message} below 2e\\+308, got"):
+        search(x * 1e-160, y * 1e150)
+    with pytest.raises(ValueError, match=f"{message} below 3e\\+38, got"):
+        search(np.float32(x * 1e-30), np.float32(y * 1e15))
+    with pytest.raises(ValueError, match=message):  # the sum of the values
+        search(1e308 + 1e306 * x, y)
+    path = forward_stagewise(x * 1e-160, y * 1e150, step=0.3, steps=1)
+    assert 1e155 < np.max(np.abs(path.beta)) < 1e165  # steps are small
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -642,6 +686,16 @@ def test_steps_that_are_none_are_refused(step, steps, x, y):
     message = f"step > 0 and steps >= 0, got {step} and {steps}"
     with pytest.raises(ValueError, match=message):
         forward_stagewise(x, y, step, steps)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    "rss", [np.array(3.0), np.ones(0), np.ones((1, 3)), np.ones((3, 1))]
+)
+def test_criteria_need_one_rss_for_each_size(rss):
+    for criterion in (bic, lambda r, n: mallows_cp(r, n, 1.0)):
+        with pytest.raises(ValueError, match=r"one RSS for each .* got shape"):
+            criterion(rss, 9)
 
 
 def test_criteria_refuse_what_they_cannot_judge():

@@ -359,6 +359,43 @@ def test_rounding_alone_is_no_variation(large, array):
     assert_close(scale, np.array([1.0]), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_one_value_among_many_equal_ones_is_variation(sign, array):
+    """The others' deviations, 3 epsilon, would be rounding."""
+    x = np.ones((200, 1))
+    x[7] += sign * 600 * np.finfo(np.float64).eps
+    z, _, scale = standardize(array(x))
+    assert_close(scale, [x.std()], rtol=0.05, atol=0)
+    assert_close(to_numpy(z)[7], [sign * sqrt(199)], rtol=0.05)
+
+
+@pytest.mark.parametrize("large", [1.0, 0.5, 0.2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_subnormal_numbers_are_no_variation(large, dtype, array):
+    """They have lost digits: a deviation of so few is 0 or wrong."""
+    x = np.zeros((7, 2), dtype)
+    x[-1] = large * np.finfo(dtype).smallest_normal
+    x[-1, 1] = np.finfo(dtype).smallest_subnormal
+    z, _, scale = standardize(array(x))
+    assert_close(z, np.zeros((7, 2)), rtol=0, atol=0)
+    assert_close(scale, np.ones(2), rtol=0, atol=0)
+
+
+def test_the_smallest_normal_number_is_variation(array):
+    x = np.array([[-1.0], [1.0]]) * 3e-308
+    z, mean, scale = standardize(array(x))
+    assert_close(z, [[-1.0], [1.0]])
+    assert_close(mean, np.zeros(1), rtol=0, atol=0)
+    assert_close(scale, np.array([3e-308]), atol=0)
+
+
+@pytest.mark.parametrize("n", [1, 7])
+def test_new_data_are_standardized_to_the_last_bit_as_the_old(n, x, array):
+    z, mean, scale = standardize(array(x[:n] * [1.0, 1e9, 1e-9]))
+    again = apply_standardization(array(x[:n] * [1.0, 1e9, 1e-9]), mean, scale)
+    assert_close(again, z, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(("steps", "varies"), [(7, False), (9, True)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rounding_ends_at_four_epsilon(steps, varies, dtype, array):

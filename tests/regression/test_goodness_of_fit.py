@@ -288,6 +288,14 @@ def test_float32_stays_float32(y, y_hat):
     assert_float32(tss, y)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_results_keep_the_precision_of_every_library(dtype, y, y_hat, array):
+    y, y_hat = array(y.astype(dtype)), array(y_hat.astype(dtype))
+    for guess in (y_hat, y):
+        for name, value in measures(y, guess, 2).items():
+            assert value.dtype == y.dtype, name
+
+
 def test_arguments_stay_as_they_are(y, y_hat):
     wide, guess = np.repeat(y, 2)[::2], np.repeat(y_hat, 2)[::2]
     measures(wide, guess, 2)
@@ -371,7 +379,7 @@ def test_constant_targets_are_refused(value, dtype, y, array):
     """scikit-learn returns 1 or 0 for them."""
     y, same = array(y.astype(dtype)), array(np.full(N, value, dtype))
     assert_close(tss(same), np.asarray(0.0), atol=0)
-    message = "targets that differ beyond rounding, got .* at most 0e"
+    message = r"differ beyond rounding, got .* at most (Array\()?0\."
     for guess in (y, same):
         with pytest.raises(ValueError, match=message):
             r_squared(same, guess)
@@ -391,12 +399,13 @@ def test_targets_that_differ_by_rounding_are_refused(
     """
     y = np.full(9, 2 * sign, dtype)
     y[4] -= sign * steps * np.finfo(dtype).eps
-    y, guess = array(y), array(np.ones(9, dtype))
-    if refused:
-        with pytest.raises(ValueError, match="differ beyond rounding"):
-            r_squared(y, guess)
-    else:
-        assert float(r_squared(y, guess)) < 0
+    y = array(y)
+    for guess in (array(np.ones(9, precision)) for precision in ("f4", "f8")):
+        if refused:
+            with pytest.raises(ValueError, match="differ beyond rounding"):
+                r_squared(y, guess)
+        else:
+            assert float(r_squared(y, guess)) < 0
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered")
@@ -489,6 +498,35 @@ def test_other_numbers_of_columns_are_refused(columns, y, y_hat):
         rse(y, y_hat, columns)
     with pytest.raises(ValueError, match=message):
         adjusted_r_squared(y, y_hat, columns)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_number_of_columns_may_be_an_array_as_a_rank_is(y, y_hat, array):
+    y, y_hat = array(y), array(y_hat)
+    for function in (rse, adjusted_r_squared):
+        expected = function(y, y_hat, 2)
+        assert_close(function(y, y_hat, array(np.asarray(2))), expected)
+        for bad in (2.5, 2.0, True, [2], [2, 3]):
+            with pytest.raises(ValueError, match="need an integer number of"):
+                function(y, y_hat, array(np.asarray(bad)))
+
+
+def test_a_number_that_has_a_gradient_is_refused_without_a_warning():
+    same = torch.ones(4, requires_grad=True)
+    with pytest.raises(ValueError, match=r"got deviations .* at most 0\.0"):
+        r_squared(same, torch.ones(4))
+    with pytest.raises(ValueError, match="a finite sum, got inf"):
+        rss(1e30 * same, torch.ones(4))
+
+
+def test_a_perfect_fit_has_slopes_but_for_rse(y):
+    """A root has none at 0; R^2 is at its maximum."""
+    y, guess = torch.tensor(y), torch.tensor(y, requires_grad=True)
+    for function in (rss, r_squared):
+        [slope] = torch.autograd.grad(function(y, guess), guess)
+        assert_close(slope, np.zeros(N), atol=0)
+    [slope] = torch.autograd.grad(rse(y, guess, 2), guess)
+    assert bool(torch.all(torch.isnan(slope)))
 
 
 def test_autograd_of_the_example():

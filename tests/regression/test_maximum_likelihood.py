@@ -136,7 +136,7 @@ def test_pulls_without_room_leave_the_plain_fit(balanced, y, array):
 def test_a_column_of_examples_with_little_room_is_still_fitted(array):
     q = np.zeros((8, 2))
     q[:4, 0] = q[4:, 1] = 0.5
-    u = np.array([0.0, 0, 0, 0, 1, -1, 1, -1]) * (1 - 1e-9)
+    u = np.array([0.0, 0, 0, 0, 1, -1, 1, -1]) * (1 - 1e-14)
     y = np.array([1.0, 2, 3, 4, 5, 6, 7, 8])
     beta, _, _ = module._pull_harder(array(q), array(y), array(u))
     assert_close(beta, [5.0, 13.0], rtol=1e-6)
@@ -328,6 +328,14 @@ def test_a_density_has_a_unit_and_may_exceed_1(likelihood, e, array):
     millimetres = float(likelihood(array(1000 * e), 400.0))
     assert_close(np.asarray(metres - millimetres), np.asarray(N * log(1000.0)))
     assert float(likelihood(array(np.zeros(1)), 0.1)) > 0
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_no_square_of_a_unit_overflows(likelihood, unit, e, array):
+    expected = float(likelihood(array(e), 0.4)) - N * log(unit)
+    actual = likelihood(array(unit * e), 0.4 * unit)
+    assert_close(actual, np.asarray(expected))
 
 
 def test_a_product_of_densities_vanishes_and_the_sum_of_logs_stays(array):
