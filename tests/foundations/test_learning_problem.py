@@ -405,9 +405,13 @@ def test_defaults_are_squared_loss_and_the_median(array):
     y = array(Y)
     assert_close(best_constant(y), np.asarray(5.0))
     assert_close(mean_loss(y, 1.0), np.asarray(27.2))
-    assert_close(mean_loss(y, 1), np.asarray(27.2))
     assert_close(best_constant(y, "pinball"), np.asarray(4.0))
     assert_close(mean_loss(y, 4.0, "pinball"), np.asarray(1.3))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_whole_number_is_a_constant(array):
+    assert_close(mean_loss(array(Y), 1), np.asarray(27.2))
 
 
 def test_only_the_pinball_loss_looks_at_the_quantile(array):
@@ -698,7 +702,7 @@ def test_many_probabilities_may_be_rounded_more(rng, array):
     """Divided by a running total of 20,000 numbers in float32."""
     joint = rng.uniform(size=(100, 200)).astype(np.float32)
     joint /= np.cumsum(joint)[-1]
-    assert abs(joint.sum() - 1) > 20 * np.finfo(np.float32).eps
+    assert abs(joint.sum() - 1) > 8 * np.finfo(np.float32).eps
     values = array(np.full(200, 3, np.float32))
     assert_close(
         regression_function(array(joint), values), [3.0] * 100, rtol=1e-5
@@ -764,10 +768,10 @@ def test_squared_distances_that_overflow_are_refused(far, h, array):
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 @pytest.mark.filterwarnings("ignore:invalid value encountered")
-@pytest.mark.parametrize(("far", "f"), [(1e200, 0.0), (1.0, 1e200)])
+@pytest.mark.parametrize(("far", "f"), [(1e200, 5e199), (1.0, 1e200)])
 def test_squared_errors_that_overflow_are_refused(far, f, array):
-    joint = array(np.array([[0.5, 0.0], [0.0, 0.5]]))
-    values, prediction = array(np.array([0.0, far])), array(np.array([f, f]))
+    joint, values = array(np.full((2, 2), 0.25)), array(np.array([0.0, far]))
+    prediction = array(np.array([f, f]))
     with pytest.raises(ValueError, match="the sum of the parts needs finite"):
         squared_error_parts(joint, values, prediction)
 

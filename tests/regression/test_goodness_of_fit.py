@@ -393,7 +393,7 @@ def test_constant_targets_are_refused(value, dtype, y, array):
 def test_targets_that_differ_by_rounding_are_refused(
     steps, refused, sign, dtype, array
 ):
-    """The limit is 10 eps of the largest target, here 2.
+    """The limit is 10 eps of the largest target, here 2, in its precision.
 
     One target differs from the eight others, so 8/9 of it is its deviation.
     """
