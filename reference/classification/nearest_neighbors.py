@@ -19,8 +19,6 @@ from jaxtyping import Float, Int
 
 from reference._typing import Array
 
-Distance = Callable[[Array, Array], Array]
-
 
 class Neighbors(NamedTuple):
     """The k nearest examples of each query and how far they are."""
@@ -92,7 +90,7 @@ def k_nearest_neighbors(
     x: Float[Array, "N D"],
     query: Float[Array, "M D"],
     k: int,
-    distance: Distance = euclidean,
+    distance: Callable[[Array, Array], Array] = euclidean,
 ) -> Neighbors:
     """Return the k examples nearest to each query, the nearest first.
 
@@ -127,7 +125,7 @@ def classify(
     y: Int[Array, "N"],
     query: Float[Array, "M D"],
     k: int,
-    distance: Distance = euclidean,
+    distance: Callable[[Array, Array], Array] = euclidean,
 ) -> Int[Array, "M"]:
     """Return the most frequent class of the k nearest; of several, the least.
 
@@ -156,7 +154,7 @@ def regress(
     y: Float[Array, "N"],
     query: Float[Array, "M D"],
     k: int,
-    distance: Distance = euclidean,
+    distance: Callable[[Array, Array], Array] = euclidean,
 ) -> Float[Array, "M"]:
     """Return the mean target of the k nearest examples, in the unit of y.
 
@@ -275,13 +273,13 @@ def _smallest(table: Float[Array, "M N"], k: int) -> Neighbors:
         if full * size < n:
             rest = table.mT[full * size :, :]
             least.append(xp.min(rest, axis=0, keepdims=True))
-        group = xp.argsort(xp.concat(least).mT, axis=1)[:, :k]
+        group = xp.argsort(xp.concat(least).mT, axis=1, stable=True)[:, :k]
         group = xp.sort(group, axis=1)  # of equals, the leftmost first
         within = xp.arange(size, dtype=group.dtype, device=table.device)
         columns = xp.reshape(group[:, :, None] * size + within, (m, k * size))
     inside = xp.take_along_axis(table, xp.clip(columns, max=n - 1), axis=1)
     table = xp.where(columns < n, inside, xp.inf)
-    order = xp.argsort(table, axis=1)[:, :k]
+    order = xp.argsort(table, axis=1, stable=True)[:, :k]
     return Neighbors(
         xp.take_along_axis(columns, order, axis=1),
         xp.take_along_axis(table, order, axis=1),
