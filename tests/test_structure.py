@@ -166,6 +166,14 @@ def test_the_imports_of_a_module_tell_one_kind(module):
     assert imported <= KINDS[kind], f"{kind}: {imported - KINDS[kind]}"
 
 
+EMPTY_HEADER = re.compile(r"^ *\|(?:[^|\n]*\|)*? *\|.*\n *\|[ :|-]+\|$", re.M)
+
+
+def test_every_column_of_a_table_has_a_name(page):
+    """A screen reader says the header of each cell."""
+    assert EMPTY_HEADER.findall(page) == []
+
+
 def test_code_on_pages_fits_without_scrolling(page, module):
     fences = re.findall(r"```.*?pycon.*?\n(.*?)```", page, re.DOTALL)
     lines = "\n".join([module, *fences]).splitlines()
