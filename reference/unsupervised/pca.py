@@ -55,11 +55,8 @@ def pca(x: Float[Array, "N D"], components: int) -> PrincipalComponents:
     values, vectors = xp.linalg.eigh(covariance)  # eq. 3
     # They come with the smallest first, and a zero may be rounded below 0.
     values = xp.clip(xp.flip(values)[:components], min=0.0)
-    directions = _fix_signs(xp.flip(vectors, axis=1)[:, :components].mT)
-    scores = project(x, mean, directions)
-    return PrincipalComponents(
-        mean, directions, scores, values, _ratio(values, total)
-    )
+    directions = xp.flip(vectors, axis=1)[:, :components].mT
+    return _describe(mean, away, directions, values, total)
 
 
 def pca_svd(x: Float[Array, "N D"], components: int) -> PrincipalComponents:
@@ -79,12 +76,8 @@ def pca_svd(x: Float[Array, "N D"], components: int) -> PrincipalComponents:
     total = _require_variance(xp.sum(away**2) / (x.shape[0] - 1))
     _, s, vt = xp.linalg.svd(away, full_matrices=False)
     values = s**2 / (x.shape[0] - 1)  # eq. 7
-    directions = _fix_signs(vt[:components, :])
-    scores = project(x, mean, directions)
-    values = values[:components]
-    return PrincipalComponents(
-        mean, directions, scores, values, _ratio(values, total)
-    )
+    directions, values = vt[:components, :], values[:components]
+    return _describe(mean, away, directions, values, total)
 
 
 def project(
@@ -104,7 +97,7 @@ def project(
     array([[5.]])
     """
     _require_fit(x, mean, components, 1)
-    return (x - mean) @ components.mT  # eq. 4
+    return _scores(x - mean, components)
 
 
 def reconstruct(
@@ -140,11 +133,25 @@ def _center(
     return mean, x - mean
 
 
-def _ratio(
-    values: Float[Array, "K"], total: Float[Array, ""]
-) -> Float[Array, "K"]:
-    """Return the share of each variance in the total variance."""
-    return values / total  # eq. 6
+def _scores(
+    away: Float[Array, "M D"], components: Float[Array, "K D"]
+) -> Float[Array, "M K"]:
+    """Return the scores of examples that are measured from the mean."""
+    return away @ components.mT  # eq. 4
+
+
+def _describe(
+    mean: Float[Array, "D"],
+    away: Float[Array, "N D"],
+    directions: Float[Array, "K D"],
+    values: Float[Array, "K"],
+    total: Float[Array, ""],
+) -> PrincipalComponents:
+    """Return the components of these directions and variances."""
+    components = _fix_signs(directions)
+    ratio = values / total  # eq. 6
+    scores = _scores(away, components)
+    return PrincipalComponents(mean, components, scores, values, ratio)
 
 
 def _fix_signs(components: Float[Array, "K D"]) -> Float[Array, "K D"]:
