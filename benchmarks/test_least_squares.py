@@ -6,6 +6,7 @@ from sklearn.linear_model import LinearRegression
 from reference.regression.least_squares import (
     least_squares,
     least_squares_cholesky,
+    least_squares_refined,
     least_squares_svd,
 )
 
@@ -30,6 +31,14 @@ def test_ours_on_torch(benchmark, work):
 
 def test_ours_by_cholesky(benchmark, work):
     benchmark(least_squares_cholesky, *work)
+
+
+def test_ours_refined(benchmark, work):
+    benchmark(least_squares_refined, *work)
+
+
+def test_ours_refined_on_torch(benchmark, work):
+    benchmark(least_squares_refined, *map(torch.asarray, work))
 
 
 def test_ours_by_svd(benchmark, work):

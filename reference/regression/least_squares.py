@@ -1,13 +1,15 @@
 """Least squares.
 
 Fits coefficients so that the mean of the squared residuals is smallest: by
-QR (the default), by the normal equations and by the singular values.
+QR (the default), by the normal equations, bare and refined, and by the
+singular values.
 
 Axes    N examples, P quantities, D columns of the design matrix, the
         intercept's included.
 Page    docs/en/regression/least_squares.md ("eq. 3" marks the line of its (3))
 Source  Golub and Van Loan, Matrix Computations, 4th ed., 2013, chapter 5;
-        blocks of rows: Demmel et al., SIAM J. Sci. Comput. 34, 2012
+        blocks of rows: Demmel et al., SIAM J. Sci. Comput. 34, 2012;
+        refinement: Bjorck, Linear Algebra Appl. 88/89, 1987
 """
 
 from math import sqrt
@@ -120,26 +122,30 @@ def least_squares_cholesky(
             nearly dependent, or so small, that three digits are not sure.
     """
     xp = array_namespace(x, y)
-    _require_examples(x, y)
-    gram, moment = x.mT @ x, x.mT @ y
-    _require_finite(gram)
-    _require_finite(moment)
-    limits = xp.finfo(x.dtype)
-    smallest = float(limits.smallest_normal) / float(limits.eps)
-    squares = xp.linalg.diagonal(gram)
-    if not bool(xp.all(squares >= smallest)):
-        raise ValueError(
-            "the normal equations need independent columns with sums of "
-            f"squares of at least {smallest:.0e}, got {squares}"
-        )
-    try:
-        r = xp.linalg.cholesky(gram, upper=True)
-    except (ValueError, RuntimeError) as error:  # NumPy's and PyTorch's
-        raise ValueError(
-            f"the normal equations need independent columns, got {error}"
-        ) from error
-    _require_independent(r, sqrt(_tolerance(x)))
-    return xp.linalg.solve(r, xp.linalg.solve(r.mT, moment))  # eq. 4
+    r = _gram_triangle(x, y)
+    return xp.linalg.solve(r, xp.linalg.solve(r.mT, x.mT @ y))  # eq. 4
+
+
+def least_squares_refined(
+    x: Float[Array, "N D"], y: Float[Array, "N"]
+) -> Float[Array, "D"]:
+    """Return the same, refined: fast, with no fewer digits than QR.
+
+    Raises:
+        ValueError: As `least_squares_cholesky`.
+
+    >>> import numpy as np
+    >>> least_squares_refined(np.array([[1.0], [2.0]]), np.array([3.0, 6.0]))
+    array([3.])
+    """
+    xp = array_namespace(x, y)
+    r = _gram_triangle(x, y)
+    beta = xp.zeros_like(x[0, :])
+    for _ in range(4):
+        moment = x.mT @ residuals(x, y, beta)
+        delta = xp.linalg.solve(r, xp.linalg.solve(r.mT, moment))  # eq. 8
+        beta = beta + delta
+    return beta
 
 
 def least_squares_svd(
@@ -193,6 +199,33 @@ def hat_matrix(
     return u @ u.mT  # eq. 7
 
 
+def _gram_triangle(
+    x: Float[Array, "N D"], y: Float[Array, "N"]
+) -> Float[Array, "D D"]:
+    """Return R of X^T X = R^T R, where it is good for three digits of beta."""
+    _require_examples(x, y)
+    xp = array_namespace(x, y)
+    gram = x.mT @ x
+    _require_finite(gram)
+    _require_finite(x.mT @ y)
+    limits = xp.finfo(x.dtype)
+    smallest = float(limits.smallest_normal) / float(limits.eps)
+    squares = xp.linalg.diagonal(gram)
+    if not bool(xp.all(squares >= smallest)):
+        raise ValueError(
+            "the normal equations need independent columns with sums of "
+            f"squares of at least {smallest:.0e}, got {squares}"
+        )
+    try:
+        r = xp.linalg.cholesky(gram, upper=True)
+    except (ValueError, RuntimeError) as error:  # NumPy's and PyTorch's
+        raise ValueError(
+            f"the normal equations need independent columns, got {error}"
+        ) from error
+    _require_independent(r, sqrt(_tolerance(x)))
+    return r
+
+
 def _triangle(
     x: Float[Array, "*batch N D"], y: Float[Array, "*batch N"]
 ) -> tuple[Float[Array, "*batch K D"], Float[Array, "*batch K"]]:
@@ -215,11 +248,10 @@ def reduce_rows(
         ValueError: x and y do not fit, are not real and finite or overflow.
     """
     _require_examples(x, y)
-    _require_finite(x)
     _require_finite(y)
     xp = array_namespace(x, y)
     n, d = x.shape
-    rows = max(512, 8 * d)
+    rows = max(512, 16 * d)
     if n >= 2 * rows:
         full = n - n % rows
         r, z = _triangle(
