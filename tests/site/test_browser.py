@@ -38,12 +38,16 @@ def test_axe_finds_nothing(open_page, path, scheme, width):
 
 
 def test_every_page_fits_and_axe_finds_nothing(open_page, written):
-    """Without contrast, which is the stylesheet's: the sample shows it."""
+    """Without contrast and the colours of code, which the sample shows."""
     page = open_page(written, width=1280)
     scroll_width = "document.documentElement.scrollWidth"
     assert page.evaluate(scroll_width) <= 1280
     page.set_viewport_size({"width": 375, "height": 800})
     assert page.evaluate(scroll_width) <= 375
+    page.evaluate(
+        "document.querySelectorAll('pre span:not(:has(a))')"
+        ".forEach(token => token.replaceWith(token.textContent))"
+    )
     assert violations(page, rules={"color-contrast": {"enabled": False}}) == ""
 
 
@@ -53,8 +57,23 @@ def test_a_concept_page_can_be_used(open_page, concept):
     assert_figures_follow_the_theme(page)
     assert_code_needs_no_scrolling(page)
     assert_equations_and_lines_lead_to_each_other(page)
-    assert_listings_run_when_pasted(page)
     assert_copied_sessions_have_no_prompts(page)
+
+
+@pytest.mark.parametrize("path", [p for p in SAMPLE if p.count("/") > 2])
+def test_listings_run_when_pasted(open_page, path):
+    """Every listing's first tab, copied into a fresh interpreter."""
+    page = open_page(path)
+    blocks = page.locator(".tabbed-block:first-child .highlight").all()
+    code = [copy(page, block) for block in blocks]
+    assert code
+    run = subprocess.run(
+        [sys.executable, "-c", "\n\n".join(code)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def assert_figures_follow_the_theme(page):
@@ -117,20 +136,6 @@ def assert_equations_and_lines_lead_to_each_other(page):
             assert page.locator(f"#eq-{n}.linked").count() == 1
             page.keyboard.press("Enter")
             page.wait_for_url(f"**#eq-{n}", timeout=2000)
-
-
-def assert_listings_run_when_pasted(page):
-    """Every listing's first tab, copied into a fresh interpreter."""
-    blocks = page.locator(".tabbed-block:first-child .highlight").all()
-    code = [copy(page, block) for block in blocks]
-    assert code
-    run = subprocess.run(
-        [sys.executable, "-c", "\n\n".join(code)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
 
 
 def assert_copied_sessions_have_no_prompts(page):
