@@ -66,6 +66,13 @@ def test_every_page_of_a_part_has_its_module():
     assert paths == set(CONCEPTS)
 
 
+def test_front_matter_describes_the_page(page):
+    """Not closed, it would show as text."""
+    front = re.match(r"---\n((?:\w+: .+\n)+)---\n\n# \S", page)
+    assert front
+    assert len(yaml.safe_load(front[1])["description"]) > 40
+
+
 def test_page_has_the_sections_in_order(page):
     assert HEADING.findall(page) == SECTIONS
 
