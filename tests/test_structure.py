@@ -70,7 +70,7 @@ def test_front_matter_describes_the_page(page):
     """Not closed, it would show as text."""
     front = re.match(r"---\n((?:\w+: .+\n)+)---\n\n# \S", page)
     assert front
-    assert len(yaml.safe_load(front[1])["description"]) > 40
+    assert len(yaml.safe_load(front[1])["description"]) > 20
 
 
 def test_page_has_the_sections_in_order(page):
