@@ -41,9 +41,9 @@ def margin(
         )
     if not xp.isdtype(y.dtype, ("integral", "real floating")):
         raise ValueError(f"labels need to be numbers -1 or +1, got {y.dtype}")
-    y = xp.astype(y, score.dtype)
     if not bool(xp.all(xp.abs(y) == 1)):
         raise ValueError(f"labels need to be -1 or +1, got {y}")
+    y = xp.astype(y, score.dtype)
     return y * score  # eq. 1
 
 

@@ -10,7 +10,7 @@ Source  Cover and Hart, Nearest Neighbor Pattern Classification, IEEE Trans.
         Inf. Theory 13, 1967
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import frexp, isqrt, ldexp
 from typing import NamedTuple
 
@@ -31,6 +31,9 @@ def euclidean(
     x: Float[Array, "M D"], y: Float[Array, "N D"]
 ) -> Float[Array, "M N"]:
     """Return the straight-line distance of every row of x to every row of y.
+
+    Below 1e-153 of the largest number, in float32 1e-18, distances have no
+    digits left: their squares vanish, and they count as 0.
 
     Raises:
         ValueError: The shapes do not fit or one is empty; the numbers are not
@@ -100,7 +103,8 @@ def k_nearest_neighbors(
 
     Raises:
         ValueError: As `euclidean`; k is no whole number from 1 to N; or
-            distance does not return a finite number for each pair.
+            distance does not return a finite floating-point number for each
+            pair.
 
     >>> import numpy as np
     >>> x, query = np.array([[5.0], [1.0], [3.0]]), np.array([[0.0]])
@@ -109,7 +113,9 @@ def k_nearest_neighbors(
     """
     _require_rows(query, x)
     n = x.shape[0]
-    if isinstance(k, bool) or not hasattr(k, "__index__") or not 1 <= k <= n:
+    # NumPy's integers count; arrays, which have an index as well, do not.
+    whole = hasattr(k, "__index__") and not isinstance(k, bool | Iterable)
+    if not whole or not 1 <= k <= n:
         raise ValueError(f"k needs to be a whole number in 1 ... {n}, got {k}")
     if distance is euclidean:
         return _nearest_by_screening(x, query, int(k))
@@ -139,8 +145,8 @@ def classify(
     (array([4]), array([7]))
     """
     xp = array_namespace(x, y, query)
-    _require_targets(x, y, "integral", "an integer class")
     nearest = k_nearest_neighbors(x, query, k, distance).indices
+    _require_targets(x, y, "integral", "an integer class")
     classes = xp.sort(xp.unique_values(y))
     votes = 0
     for j in range(k):
@@ -168,8 +174,8 @@ def regress(
     array([3.])
     """
     xp = array_namespace(x, y, query)
-    _require_targets(x, y, "real floating", "a floating-point target")
     nearest = k_nearest_neighbors(x, query, k, distance).indices
+    _require_targets(x, y, "real floating", "a floating-point target")
     targets = xp.reshape(xp.take(y, xp.reshape(nearest, (-1,))), nearest.shape)
     return xp.mean(targets, axis=1)  # eq. 5
 
@@ -315,10 +321,12 @@ def _require_finite(a: Array) -> Array:
 
 def _require_table(table: Array, m: int, n: int) -> Array:
     """Return a table of distances, or raise if it is not M x N and finite."""
-    if tuple(table.shape) != (m, n):
+    xp = array_namespace(table)
+    real = xp.isdtype(table.dtype, "real floating")
+    if tuple(table.shape) != (m, n) or not real:
         raise ValueError(
-            f"{m} queries and {n} examples need distances of shape "
-            f"{(m, n)}, got {tuple(table.shape)}"
+            f"{m} queries and {n} examples need floating-point distances of "
+            f"shape {(m, n)}, got {tuple(table.shape)} of {table.dtype}"
         )
     return _require_finite(table)
 

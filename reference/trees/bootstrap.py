@@ -8,11 +8,12 @@ Axes    N examples, B bootstrap samples; S is any axes behind.
 Page    docs/en/trees/bootstrap.md ("eq. 3" marks the line of its (3))
 Source  Efron, Bootstrap Methods: Another Look at the Jackknife, Annals of
         Statistics 7, 1979; Efron, Better Bootstrap Confidence Intervals,
-        J. Amer. Statist. Assoc. 82, 1987
+        J. Amer. Statist. Assoc. 82, 1987; Efron and Tibshirani, An
+        Introduction to the Bootstrap, 1993, for eq. 6
 """
 
 from collections.abc import Callable
-from math import erfc, expm1, log1p, sqrt
+from math import ceil, erfc, expm1, log1p, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -83,19 +84,22 @@ def standard_error(values: Float[np.ndarray, "B"]) -> np.floating:
     """Return the replicates' standard deviation, in the statistic's unit.
 
     Raises:
-        ValueError: There are fewer than 2 replicates, or one is not finite.
+        ValueError: There are fewer than 2 replicates, one is not finite or
+            no floating-point number, or the result overflows.
 
     >>> float(standard_error(np.array([1.0, 2.0, 3.0])))
     1.0
     """
-    if values.ndim != 1 or len(values) < 2 or not np.all(np.isfinite(values)):
+    good = values.ndim == 1 and len(values) > 1 and values.dtype.kind == "f"
+    if not good or not np.all(np.isfinite(values)):
         raise ValueError(
-            "a standard error needs 2 finite replicates or more, "
-            f"got {values} of shape {values.shape}"
+            "a standard error needs floating-point numbers, 2 finite "
+            f"replicates or more, got {values} of {values.dtype} and shape "
+            f"{values.shape}"
         )
     away, size = _deviations(values)
     error = size * np.sqrt(np.sum(away**2) / (len(away) - 1))  # eq. 2
-    return error.astype(values.dtype)
+    return _require_range(error, values.dtype)
 
 
 def bootstrap_interval(
@@ -115,7 +119,7 @@ def bootstrap_interval(
         ValueError: As `bootstrap_replicates`; not 0 < level < 1; less than
             one replicate is expected beyond each end; another method; or,
             for "bca", all replicates lie on one side of the estimate, or
-            leaving out an example never changes it.
+            leaving out an example never changes it; or an end overflows.
 
     >>> x, rng = np.array([5.0, 5.0]), np.random.default_rng(0)
     >>> interval = bootstrap_interval(x, np.mean, 0.9, 99, rng)
@@ -136,7 +140,7 @@ def bootstrap_interval(
     low, high = np.quantile(values, shares).astype(values.dtype)  # eq. 3
     if method == "basic":
         low, high = 2 * estimate - high, 2 * estimate - low  # eq. 4
-    return Interval(low, high)
+    return Interval(*(_require_range(end, values.dtype) for end in (low, high)))
 
 
 def distinct_share(n: int) -> float:
@@ -187,7 +191,7 @@ def _bca_shares(
     """Return the shares corrected for bias and for acceleration."""
     below = np.mean((values < estimate) + 0.5 * (values == estimate))
     pull, size = _deviations(-left_out)
-    if not (0 < below < 1 and size > 0):
+    if not (0 < below < 1 and 0 < size < np.inf):
         raise ValueError(
             "bca needs replicates on both sides of the estimate and a "
             "statistic that changes when an example is left out, got "
@@ -250,6 +254,15 @@ def _require_examples(x: Shaped[np.ndarray, "N *S"]) -> None:
         )
 
 
+def _require_range(value: np.floating, dtype: np.dtype) -> np.floating:
+    """Return the value in this type, or raise if it overflows there."""
+    if not abs(value) <= np.finfo(dtype).max:
+        raise ValueError(
+            f"an error or an end needs to fit into {dtype}, got {value}"
+        )
+    return value.astype(dtype)
+
+
 def _require_interval(level: float, replicates: int, method: str) -> None:
     """Raise unless level and method exist and the tails hold a replicate."""
     if method not in ("percentile", "basic", "bca"):
@@ -259,7 +272,7 @@ def _require_interval(level: float, replicates: int, method: str) -> None:
     if not 0 < level < 1:
         raise ValueError(f"an interval needs 0 < level < 1, got {level}")
     _require_whole(replicates, "replicates")
-    needed = round(2 / (1 - level) - 1, 6)
+    needed = ceil((2 / (1 - level) - 1) * (1 - 1e-9))  # the level is rounded
     if replicates < needed:
         raise ValueError(
             f"level {level} needs {needed} replicates or more, got {replicates}"

@@ -9,6 +9,7 @@ Source  Pearson, Philosophical Magazine 2, 1901; Hotelling, Journal of
         Educational Psychology 24, 1933
 """
 
+from collections.abc import Iterable
 from math import sqrt
 from typing import NamedTuple
 
@@ -188,8 +189,9 @@ def _require_examples(x: Float[Array, "..."], components: int) -> int:
         raise ValueError(
             "principal components need finite values, got NaN or inf"
         )
-    whole = not isinstance(components, bool) and hasattr(
-        components, "__index__"
+    # NumPy's integers count; arrays, which have an index as well, do not.
+    whole = hasattr(components, "__index__") and not isinstance(
+        components, bool | Iterable
     )
     if not whole or not 1 <= components <= min(n, d):
         raise ValueError(

@@ -1,3 +1,4 @@
+import re
 from contextlib import suppress
 from decimal import Decimal, localcontext
 from math import exp, inf, log, nan
@@ -336,25 +337,39 @@ def test_other_labels_are_refused(bad, array):
         margin(y, array(np.ones(3)))
 
 
+def test_labels_are_judged_before_they_are_rounded(array):
+    y = array(np.array([1 + 1e-12, -1.0]))
+    with pytest.raises(ValueError, match=r"-1 or \+1, got .*1"):
+        margin(y, array(np.ones(2, dtype=np.float32)))
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_labels_of_another_kind_are_refused(array):
     y = array(np.array([True, True]))
     with pytest.raises(ValueError, match=r"numbers -1 or \+1, got .*bool"):
         margin(y, array(np.ones(2)))
-    y = array(np.array([255, 1], dtype=np.uint8))
-    with pytest.raises(ValueError, match=r"-1 or \+1, got .*255"):
-        margin(y, array(np.ones(2)))
+    for kind, other in ((np.uint8, 255), (np.int8, -128), (np.int64, 2**32)):
+        y = array(np.array([other, 1], dtype=kind))
+        with pytest.raises(ValueError, match=rf"-1 or \+1, got .*{other}"):
+            margin(y, array(np.ones(2)))
 
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("shape", [(3, 1), (1,), (), (2,)])
 def test_shapes_that_would_broadcast_are_refused(shape, array):
     other, m = array(np.ones(shape)), array(np.ones(3))
-    with pytest.raises(ValueError, match="one label for each score, got"):
+    came = re.escape(f"{shape} and")
+    with pytest.raises(
+        ValueError,
+        match=rf"one label for each score, got .*{came} scores .*\(3,\)",
+    ):
         margin(other, m)
     if shape:
         for backward in BACKWARD:
-            with pytest.raises(ValueError, match="one for each margin, got"):
+            with pytest.raises(
+                ValueError,
+                match=rf"one for each margin, got .*{came} margins .*\(3,\)",
+            ):
                 backward(other, m)
     else:
         for backward in BACKWARD:

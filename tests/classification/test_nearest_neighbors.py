@@ -1,3 +1,4 @@
+import re
 from math import sqrt
 
 import numpy as np
@@ -220,6 +221,7 @@ def test_neighbors_are_those_of_a_stable_sort(data):
 @pytest.mark.parametrize("n", [99, 100, 101, 2500])
 def test_the_smallest_of_a_table_are_those_of_a_stable_sort(n, k, rng, array):
     table = rng.integers(30, size=(5, n)) * 1.0
+    table[0, -1] = -1.0
     found = module._smallest(array(table), k)
     order = np.argsort(table, axis=1, kind="stable")[:, :k]
     assert_close(found.indices, order)
@@ -258,7 +260,7 @@ def test_one_product_is_enough_for_ordinary_data(rng, monkeypatch):
         return squares(x, y)
 
     monkeypatch.setattr(module, "_squares", recorded)
-    x, query = rng.normal(1e6, 1, (900, 8)), rng.normal(1e6, 1, (9, 8))
+    x, query = rng.normal(1e8, 1, (900, 8)), rng.normal(1e8, 1, (9, 8))
     k_nearest_neighbors(x, query, 5)
     assert widths == [13]
 
@@ -267,11 +269,28 @@ def test_one_product_is_enough_for_ordinary_data(rng, monkeypatch):
 def test_squares_neither_overflow_nor_vanish(scale, array):
     x = array(np.array([[3.0, 4.0], [1.0, 0.0]]) * scale)
     origin = array(np.zeros((1, 2)))
-    assert_close(euclidean(origin, x) / scale, [[5.0, 1.0]])
+    for y in (x, -x):
+        assert_close(euclidean(origin, y) / scale, [[5.0, 1.0]])
     found = k_nearest_neighbors(x, origin, 2)
     assert_close(found.indices, [[1, 0]])
     assert_close(found.distances / scale, [[1.0, 5.0]])
     assert_close(cosine(x, x), [[0.0, 0.4], [0.4, 0.0]], atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "least"), [(np.float32, 1e-18), (np.float64, 1e-153)]
+)
+def test_distances_in_the_documented_range_have_digits(dtype, least, array):
+    """Among examples that are as large as the dtype allows."""
+    large = float(np.finfo(dtype).max) / 2
+    x = array(np.array([[1, 2.5, 1 / least]], dtype=dtype).T * (large * least))
+    query = array(np.zeros((1, 1), dtype=dtype))
+    expected = np.array([[1.0, 2.5]]) * least
+    actual = euclidean(query, x)[:, :2] / large
+    assert_close(actual, expected, rtol=1e-6, atol=0)
+    found = k_nearest_neighbors(x, query, 2)
+    assert_close(found.indices, [[0, 1]])
+    assert_close(found.distances / large, expected, rtol=1e-6, atol=0)
 
 
 def test_small_angles_keep_their_digits(array):
@@ -320,7 +339,13 @@ def test_k_may_be_a_numpy_integer(x, query):
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("k", [0, -1, N + 1, 1.0, 2.5, np.nan, True, "2"])
+@pytest.mark.parametrize(
+    "k",
+    [
+        *[0, -1, N + 1, 1.0, 2.5, np.nan, True, "2", None, np.bool_(True)],
+        *[np.array(2), np.array(True), torch.tensor(True)],
+    ],
+)
 def test_other_numbers_of_neighbors_are_refused(k, x, query):
     with pytest.raises(ValueError, match=f"number in 1 ... 6, got {k}"):
         k_nearest_neighbors(x, query, k)
@@ -388,7 +413,9 @@ def test_distances_that_overflow_are_refused(array):
 
 def test_a_row_of_zeros_has_no_angle(x, array):
     zero = array(np.zeros((1, D)))
-    for a, b in ((zero, array(x)), (array(x), zero)):
+    some = array(np.concatenate((x, np.zeros((1, D)))))
+    x = array(x)
+    for a, b in ((zero, x), (x, zero), (some, x), (x, some)):
         with pytest.raises(ValueError, match="rows that are not 0"):
             cosine(a, b)
 
@@ -397,6 +424,13 @@ def test_a_row_of_zeros_has_no_angle(x, array):
 def test_a_distance_of_other_shape_or_value_is_refused(x, query):
     with pytest.raises(ValueError, match=r"shape \(4, 6\), got \(6, 4\)"):
         k_nearest_neighbors(x, query, 1, lambda a, b: manhattan(b, a))
+    with pytest.raises(ValueError, match=r"shape \(4, 6\), got \(1, 6\)"):
+        k_nearest_neighbors(x, query, 1, lambda a, b: manhattan(a[:1], b))
+    for dtype in (int, bool, complex):
+        with pytest.raises(ValueError, match=f"got .* of {dtype.__name__}"):
+            k_nearest_neighbors(
+                x, query, 1, lambda a, b, t=dtype: manhattan(a, b).astype(t)
+            )
     with pytest.raises(ValueError, match="to be finite, got inf or NaN"):
         k_nearest_neighbors(x, query, 1, lambda a, b: manhattan(a, b) * np.nan)
 
@@ -404,10 +438,22 @@ def test_a_distance_of_other_shape_or_value_is_refused(x, query):
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("shape", [(N - 1,), (N, 1), (1,), ()])
 def test_other_than_one_target_each_is_refused(x, query, shape):
-    with pytest.raises(ValueError, match="6 examples needs an integer class"):
-        classify(x, np.ones(shape, dtype=int), query, 1)
-    with pytest.raises(ValueError, match="6 examples needs a floating-point"):
+    came = rf"target, got shape {re.escape(str(shape))} of float64"
+    with pytest.raises(ValueError, match=f"6 examples needs a.* {came}"):
         regress(x, np.ones(shape), query, 1)
+    came = rf"class, got shape {re.escape(str(shape))} of int64"
+    with pytest.raises(ValueError, match=f"6 examples needs an.* {came}"):
+        classify(x, np.ones(shape, dtype=int), query, 1)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("shape", [(), (D,)])
+def test_other_than_rows_are_refused_before_targets(query, shape):
+    for predict, kind in ((classify, int), (regress, float)):
+        with pytest.raises(
+            ValueError, match=r"need \(M, D\) and \(N, D\), got"
+        ):
+            predict(np.ones(shape), np.ones(N, dtype=kind), query, 1)
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -447,3 +493,8 @@ def test_candidates_are_trusted_only_beyond_the_rounding_error(rng, array):
     for q in query:  # in one block, the doubt of one would save the others
         found = k_nearest_neighbors(array(x), array(q[None]), 5)
         assert_close(found.indices, exact(x, q[None], 5)[0])
+    # Nor does one that is beyond doubt speak for the others.
+    x = np.concatenate((x, np.arange(20)[:, None] * np.array([[0.0, 0.1]])))
+    query = np.concatenate((query, np.zeros((1, 2))))
+    found = k_nearest_neighbors(array(x), array(query), 5)
+    assert_close(found.indices, exact(x, query, 5)[0])

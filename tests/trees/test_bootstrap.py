@@ -243,6 +243,8 @@ def test_a_sample_draws_every_index_equally_often():
     # Neighbours are independent: all pairs are equally frequent.
     pairs = np.bincount(4 * rows[:, 0] + rows[:, 1], minlength=16)
     assert stats.chisquare(pairs).pvalue > 1e-3
+    one = bootstrap_sample(9, seeded())
+    assert_close(one, bootstrap_sample(9, seeded(), count=1)[0])
     one = bootstrap_sample(1000, seeded())
     assert one.shape == (1000,)
     assert one.min() >= 0
@@ -253,7 +255,7 @@ def test_a_sample_draws_every_index_equally_often():
 @pytest.mark.usefixtures("unchecked")
 def test_the_share_of_distinct_examples_tends_to_its_limit():
     assert_close(np.asarray(distinct_share(10**15)), np.asarray(1 - 1 / e))
-    for n in (3, 10, 1000, np.int64(70_000)):
+    for n in (3, 10, 1000, np.int64(70_000), np.uint8(200)):
         expected = stats.binom.sf(0, int(n), 1 / int(n))
         assert_close(np.asarray(distinct_share(n)), np.asarray(expected))
 
@@ -261,7 +263,9 @@ def test_the_share_of_distinct_examples_tends_to_its_limit():
 @pytest.mark.parametrize("share", [1e-300, 1e-9, 0.025, 0.5, 0.975, 1 - 1e-9])
 def test_normal_quantiles_are_those_of_scipy(share):
     z = module._normal_quantile(share)
-    assert_close(np.asarray(z), stats.norm.ppf(share), rtol=1e-7)
+    # Above 1/2 the share itself is rounded, and in the tail that counts.
+    rtol = 1e-13 if share < 0.5 else 1e-7
+    assert_close(np.asarray(z), stats.norm.ppf(share), rtol=rtol)
     assert_close(np.asarray(module._normal(z)), np.asarray(share), rtol=1e-12)
 
 
@@ -320,11 +324,15 @@ def test_blocks_do_not_change_the_draws(rng):
 
 
 def test_one_large_example_still_fits_a_block():
-    x = np.zeros((2, 2**20))
-    values = bootstrap_replicates(
-        x, lambda s, axis: s[:, :, 0].mean(axis), 3, seeded()
-    )
+    sizes = []
+
+    def first(samples, axis):
+        sizes.append(len(samples))
+        return samples[:, :, 0].mean(axis=axis)
+
+    values = bootstrap_replicates(np.zeros((2, 2**20)), first, 3, seeded())
     assert_close(values, np.zeros(3))
+    assert sizes == [1, 1, 1]
 
 
 def test_the_examples_stay_as_they_are(x):
@@ -364,9 +372,11 @@ def test_whole_numbers_and_truth_values_are_examples_too():
     assert_close(values * 4 % 1, np.zeros(B))
     spread = bootstrap_replicates(hits, np.all, B, seeded())
     assert set(spread.tolist()) == {0.0, 1.0}
-    largest = bootstrap_replicates(np.array([1, 2, 6]), np.max, B, seeded())
-    assert largest.dtype == np.float64
-    assert set(largest.tolist()) == {1.0, 2.0, 6.0}
+    for dtype in (np.int64, np.uint8):
+        whole = np.array([1, 2, 6], dtype=dtype)
+        largest = bootstrap_replicates(whole, np.max, B, seeded())
+        assert largest.dtype == np.float64
+        assert set(largest.tolist()) == {1.0, 2.0, 6.0}
     interval = bootstrap_interval(
         np.array([1, 2, 6]), np.max, 0.8, B, seeded(), "basic"
     )
@@ -491,11 +501,56 @@ def test_examples_without_values_are_refused():
         np.ones((2, 2)),
         np.array([1.0, np.nan]),
         np.array([1.0, np.inf]),
+        np.array([1, 2, 4]),  # or the result, too, would be whole
+        np.array([True, False]),
+        np.array([1.0, 2.0j]),
+        np.array(["1", "2"]),
     ],
 )
-def test_a_standard_error_of_one_number_is_refused(values):
-    with pytest.raises(ValueError, match="2 finite replicates or more, got"):
+def test_other_than_two_finite_replicates_are_refused(values):
+    with pytest.raises(
+        ValueError,
+        match=rf"(?s)2 finite replicates or more, got .* of {values.dtype} ",
+    ):
         standard_error(values)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_overflows_is_refused(dtype):
+    large = dtype(0.9 * float(np.finfo(dtype).max))
+    with pytest.raises(ValueError, match=f"to fit into {dtype.__name__}, got"):
+        standard_error(np.array([large, -large]))
+    x = np.array([0, large / 2, large], dtype=dtype)
+    for sign, statistic in ((1, np.max), (-1, np.min)):
+        percentiles = bootstrap_interval(sign * x, statistic, 0.9, B, seeded())
+        assert large in np.abs(percentiles)
+        with pytest.raises(ValueError, match=f"fit into {dtype.__name__}, got"):
+            bootstrap_interval(sign * x, statistic, 0.9, B, seeded(), "basic")
+    x = large * np.array([-0.55, 0.5, 0.5], dtype=dtype)
+    for one_end in (x, -x):
+        with pytest.raises(ValueError, match=f"fit into {dtype.__name__}, got"):
+            bootstrap_interval(one_end, np.median, 0.9, B, seeded(), "basic")
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+def test_bca_of_changes_that_overflow_is_refused():
+    x = 1.7e308 * np.array([1, 1, -1, -1, 0])
+    with pytest.raises(ValueError, match=r"left out, got a share .* inf"):
+        bootstrap_interval(x, np.median, 0.9, B, seeded(), "bca")
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("method", METHODS)
+def test_a_level_of_float32_is_as_good(x, method):
+    level = np.float32(0.9)
+    ends = [
+        bootstrap_interval(x, np.mean, share, B, seeded(), method)
+        for share in (level, float(level))
+    ]
+    assert_close(*ends, rtol=1e-13)
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -516,8 +571,18 @@ def test_other_methods_are_refused(x, method):
 )
 def test_tails_without_a_replicate_are_refused(x, level, least):
     bootstrap_interval(x, np.mean, level, least, seeded())
-    with pytest.raises(ValueError, match=f"or more, got {least - 1}"):
+    with pytest.raises(
+        ValueError, match=f"needs {least} replicates or more, got {least - 1}"
+    ):
         bootstrap_interval(x, np.mean, level, least - 1, seeded())
+
+
+def test_rounding_of_the_level_costs_no_replicate():
+    for digits in range(1, 8):
+        level, least = float("0." + "9" * digits), 2 * 10**digits - 1
+        module._require_interval(level, least, "basic")
+        with pytest.raises(ValueError, match=f"needs {least} replicates"):
+            module._require_interval(level, least - 1, "basic")
 
 
 def test_bca_without_a_correction_is_refused(x):

@@ -1,3 +1,4 @@
+import re
 from math import sqrt
 
 import numpy as np
@@ -269,6 +270,9 @@ def test_signs_do_not_depend_on_the_order_of_rows(x, method, array):
         method(array(tied), 1).components,
         nearly[None] / np.linalg.norm(nearly),
     )
+    nearly = np.array([1, -1.0001, 0.5], dtype=np.float32)
+    found = method(array(np.stack((nearly, -nearly))), 1).components
+    assert to_numpy(found)[0, 0] > 0 > to_numpy(found)[0, 1]
 
 
 def test_as_many_components_as_examples(method, array):
@@ -362,7 +366,13 @@ def test_what_is_not_finite_is_refused(x, bad, method, array):
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("k", [0, -1, D + 1, 2.0, 0.9, True, np.nan, None, "2"])
+@pytest.mark.parametrize(
+    "k",
+    [
+        *[0, -1, D + 1, 2.0, 0.9, True, np.nan, None, "2", np.bool_(True)],
+        *[np.array(2), np.array(True), torch.tensor(True)],
+    ],
+)
 def test_other_than_a_possible_number_of_components_is_refused(x, k, method):
     with pytest.raises(
         ValueError, match=rf"integer from 1 to {D} for x of shape.*got {k}"
@@ -429,8 +439,10 @@ def test_other_than_real_floating_numbers_are_refused(x, dtype, method, array):
 )
 def test_shapes_that_do_not_fit_are_refused(a, mean, components):
     shapes = np.ones(a), np.ones(mean), np.ones(components)
-    with pytest.raises(ValueError, match=r"need a mean of shape .*examples"):
+    came = re.escape(f"got {components}, {mean} and {a}")
+    with pytest.raises(ValueError, match=rf"mean of shape .*examples.* {came}"):
         project(*shapes)
     scores = tuple(K if size == D else size for size in a)
-    with pytest.raises(ValueError, match=r"need a mean of shape .*scores"):
+    came = re.escape(f"got {components}, {mean} and {scores}")
+    with pytest.raises(ValueError, match=rf"mean of shape .*scores.* {came}"):
         reconstruct(np.ones(scores), np.ones(mean), np.ones(components))
