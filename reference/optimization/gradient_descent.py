@@ -37,7 +37,8 @@ def gradient_descent(
 ) -> Float[Array, "T *axes"]:
     """Return the parameters at the start and after each step.
 
-    Each step is `lr` times the gradient long, and goes against it.
+    Each step is `lr` times the gradient long, and goes against it. The
+    function `gradient` must not write into its argument, which the path keeps.
 
     Raises:
         ValueError: The start does not hold real, finite floating-point
@@ -59,7 +60,7 @@ def gradient_descent(
     _require_finite(start, "at the start")
     xp = array_namespace(start)
     rate, theta, path = float(lr), start, [start]
-    for step in range(1, steps + 1):
+    for step in range(1, int(steps) + 1):
         g = gradient(theta)
         _require_alike(g, theta)
         theta = theta - rate * g  # eq. 1
@@ -88,8 +89,9 @@ def best_quadratic_rate(hessian: Float[Array, "D D"]) -> QuadraticRate:
     if not bool(lowest > rounding):
         raise ValueError(
             "a best rate needs a Hessian with clearly positive eigenvalues, "
-            f"got the smallest {float(lowest * unit):.3g} beside the largest "
-            f"{float(highest * unit):.3g}"
+            f"got the smallest {float(lowest):.3g} beside the largest "
+            f"{float(highest):.3g} in units of its largest entry, "
+            f"{float(unit):.3g}"
         )
     xp = array_namespace(hessian)
     smallest = float(xp.finfo(hessian.dtype).smallest_normal)

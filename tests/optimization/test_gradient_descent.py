@@ -224,6 +224,23 @@ def test_gradient_of_the_best_rate():
     )
 
 
+def test_gradient_of_condition_and_factor():
+    def backward(dy, diagonal):
+        low, _, high = diagonal
+        none, total = torch.zeros_like(low), low + high
+        condition = torch.stack((-high / low**2, none, 1 / low))
+        factor = 2 * torch.stack((-high, none, low)) / total**2
+        return dy[0] * condition + dy[1] * factor
+
+    assert_gradient(
+        lambda diagonal: torch.stack(
+            best_quadratic_rate(torch.diag(diagonal))[1:]
+        ),
+        backward,
+        np.array([0.5, 2.0, 6.0]),
+    )
+
+
 # What the page promises, and what is refused.
 
 
@@ -315,6 +332,7 @@ def test_arguments_stay_as_they_are(a, start, array):
         ([1e-14, 1.0], "undecided"),
         ([-1e-14, 1.0], "undecided"),
         ([-1.0, 1e-14], "undecided"),
+        ([-1.0, -1e-14], "undecided"),
         ([1e-12, 1.0], "minimum"),
         ([-1e-12, 1.0], "saddle"),
         ([-1.0, 1e-12], "saddle"),
@@ -323,10 +341,20 @@ def test_arguments_stay_as_they_are(a, start, array):
         ([-3.0], "maximum"),
         ([1e308, 1.7e308], "minimum"),
         ([-1e-308, -3e-308], "maximum"),
+        ([-1e200, 1e-200], "undecided"),
     ],
 )
 def test_what_counts_as_zero(diagonal, kind, array):
     assert critical_point(array(np.diag(diagonal))) == kind
+
+
+def test_zero_is_relative_to_the_largest_eigenvalue(array):
+    """Not to the largest entry, 1, and not to the sum of all of them."""
+    ones = np.ones((4, 4))
+    assert critical_point(array(ones + 5e-13 * np.eye(4))) == "undecided"
+    assert critical_point(array(ones + 2e-12 * np.eye(4))) == "minimum"
+    small = np.diag([1.0, 1.0, 1.0, 1.0, 5e-13])
+    assert critical_point(array(small)) == "minimum"
 
 
 def test_float32_has_its_own_zero(array):
@@ -341,10 +369,16 @@ def test_rounding_of_a_symmetric_matrix_is_allowed(array):
     h = turned(1.0, 9.0)
     h[0, 1] *= 1 + 1e-14
     assert critical_point(array(h)) == "minimum"
+    h[0, 1] *= 1 + 1e-5
+    assert critical_point(array(np.float32(h))) == "minimum"
+    h[0, 1] = h[1, 0] * (1 + 1e-11)
+    with pytest.raises(ValueError, match="mirror image by up to"):
+        critical_point(array(h))
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e300])
+@pytest.mark.parametrize("scale", [1e-300, 1e300, 1.9e307])
 def test_huge_and_tiny_curvatures(scale, array):
+    """At the last scale the sum of the eigenvalues would overflow."""
     found = best_quadratic_rate(array(scale * np.diag([1.0, 9.0])))
     assert isinstance(found, QuadraticRate)
     assert_close(to_numpy(found.lr) * scale, np.asarray(0.2))
@@ -374,9 +408,13 @@ def test_other_steps_are_refused(steps):
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_steps_may_be_a_numpy_integer(start):
-    path = gradient_descent(lambda t: t, start, LR, np.int64(2))
-    assert path.shape == (3, D)
+@pytest.mark.parametrize(
+    "steps", [np.int64(2), np.int8(127), np.uint8(255), np.asarray(2)]
+)
+def test_steps_may_be_a_numpy_integer(steps, start):
+    """One more than 127 or 255 does not fit into its 8 bits."""
+    path = gradient_descent(lambda t: t, start, LR, steps)
+    assert path.shape == (int(steps) + 1, D)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.bool_, np.complex128])
@@ -447,6 +485,16 @@ def test_asymmetric_matrices_are_refused(scale, array):
 def test_no_best_rate_without_positive_curvatures(diagonal, array):
     with pytest.raises(ValueError, match="clearly positive eigenvalues, got"):
         best_quadratic_rate(array(np.diag(diagonal)))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1.0, 1.7e308])
+def test_the_refusal_names_the_eigenvalues_without_overflow(scale):
+    h = scale * np.array([[1.0, 1.0], [1.0, -1.0]])
+    message = r"smallest -1\.41 beside the largest 1\.41 in"
+    with pytest.raises(ValueError, match=message) as e:
+        best_quadratic_rate(h)
+    assert str(e.value).endswith(f"its largest entry, {scale:.3g}")
 
 
 def test_no_best_rate_where_it_would_overflow(array):
