@@ -73,6 +73,16 @@ def test_front_matter_describes_the_page(page):
     assert len(yaml.safe_load(front[1])["description"]) > 20
 
 
+def test_listings_in_a_row_have_words_between(page):
+    """Without, they would become one listing with twice the tabs."""
+    assert not re.search(r"```reference\n[^`]+```\n\s*```reference", page)
+
+
+def test_links_have_words(page):
+    """Mathematics alone has no name that a screen reader could say."""
+    assert not re.search(r"\[\$[^$\]]*\$\]\(", page)
+
+
 def test_page_has_the_sections_in_order(page):
     assert HEADING.findall(page) == SECTIONS
 
