@@ -169,6 +169,7 @@ def _climb(
     beta = [0.0] * len(top)
     square, eps = xp.linalg.diagonal(k), float(xp.finfo(k.dtype).eps)
     least = eps * float(xp.max(square)) or 1.0  # for examples that coincide
+    close = 64 * eps * c  # A bound missed by no more is reached.
     for pairs in range(steps + 1):
         i = int(xp.argmax(v + up))  # eq. 10
         gain = v[i] - (v + down)
@@ -181,8 +182,8 @@ def _climb(
         room = (top[i] - beta[i], beta[j] - (top[j] - c))
         step = min(best, *room)  # eq. 12
         v = v - step * (k[i, :] - k[j, :])
-        beta[i] = top[i] if step == room[0] else beta[i] + step
-        beta[j] = top[j] - c if step == room[1] else beta[j] - step
+        beta[i] = top[i] if room[0] - step <= close else beta[i] + step
+        beta[j] = top[j] - c if room[1] - step <= close else beta[j] - step
         up[i] = 0.0 if beta[i] < top[i] else -inf
         down[j] = 0.0 if beta[j] > top[j] - c else inf
         down[i], up[j] = 0.0, 0.0
