@@ -470,7 +470,17 @@ def test_the_order_of_equal_scores_does_not_matter(y, p, rng):
             assert_close(ours, theirs, rtol=0, atol=0)
 
 
-def test_five_steps_share_a_hessian(x, y, monkeypatch):
+@pytest.mark.parametrize(
+    ("penalty", "steps", "hessians"), [(0.0, 7, 3), (1.0, 4, 2)]
+)
+def test_up_to_five_steps_share_a_hessian(
+    monkeypatch, penalty, steps, hessians
+):
+    """The first two have their own."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 5))
+    z = x @ np.array([2.0, -1.0, 1.0, 0.5, 0.0])
+    y = (rng.random(2000) < 1 / (1 + np.exp(-z))).astype(int)
     module = sys.modules[logistic_regression.__module__]
     calls = []
 
@@ -480,10 +490,27 @@ def test_five_steps_share_a_hessian(x, y, monkeypatch):
     for name in ("_curvature", "_halved"):
         function = counted(name, getattr(module, name))
         monkeypatch.setattr(module, name, function)
-    logistic_regression(x, y)
-    hessians, steps = calls.count("_curvature"), calls.count("_halved")
-    assert steps > 5
-    assert hessians == (steps + 4) // 5
+    logistic_regression(x, y, penalty)
+    # Without the longer first step, or the second Hessian, they are eleven.
+    assert calls.count("_halved") == steps
+    assert calls.count("_curvature") == hessians
+
+
+def test_the_curvature_of_many_examples(array):
+    """It is summed over blocks of rows; 5000 examples are more than one."""
+    x = np.random.default_rng(1).normal(size=(5000, 2))
+    beta = np.array([0.3, 1.0, -0.5])
+    design = np.column_stack((np.ones(5000), x))
+    p = expit(design @ beta)
+    want = np.einsum("n,np,nq->pq", p * (1 - p), design, design) / 5000
+    assert_close(hessian(array(x), array(beta)), want, rtol=1e-12)
+
+
+def test_a_fit_that_starts_at_its_end(array):
+    """The first step is 0, and has no best length."""
+    x = array(np.array([[-1.0], [1.0], [-1.0], [1.0]]))
+    y = array(np.array([0, 0, 1, 1]))
+    assert_close(logistic_regression(x, y), np.zeros(2))
 
 
 def test_gradients_reach_the_features_through_the_fit(x, y):
