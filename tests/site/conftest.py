@@ -56,6 +56,12 @@ def pytest_generate_tests(metafunc):
             metafunc.parametrize(fixture, values())
 
 
+@pytest.fixture(scope="session")
+def concept_paths():
+    """Return the path of every page about a concept, in English."""
+    return concepts()
+
+
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Serves files without writing a line for each."""
 
