@@ -552,8 +552,8 @@ def test_only_newton_s_own_steps_are_proof():
 
 def test_steps_are_halved_where_newton_overshoots():
     """Without it this fit never ends."""
-    x = np.array([[-1.0, -1.0], [1.0, 8.0], [2.0, -4.0], [0.0, -40.0]])
-    y = np.array([0, 1, 1, 0])
+    x = np.array([[0.0, -72.0], [1.0, 2.0], [2.0, -1.0], [0.0, -12.0]])
+    y = np.array([1, 0, 0, 1])
     model = LogisticRegression(C=1e4 / 4, solver="lbfgs", tol=1e-9).fit(x, y)
     beta = logistic_regression(x, y, 1e-4)
     assert_close(beta, [*model.intercept_, *model.coef_[0]], rtol=1e-4)
