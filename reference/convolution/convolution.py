@@ -235,7 +235,8 @@ def _require_fit(
 
 def _require_one_dtype(*arrays: Float[Array, "..."]) -> None:
     """Raise for integers, such as raw pixels, which can overflow."""
-    xp, dtypes = array_namespace(*arrays), [a.dtype for a in arrays]
+    xp = array_namespace(*arrays)
+    dtypes = [a.dtype for a in arrays]
     if not xp.isdtype(dtypes[0], "real floating") or len(set(dtypes)) > 1:
         raise ValueError(
             "a convolution needs real floating-point numbers of one dtype, "

@@ -107,9 +107,9 @@ def test_eq_4(x, grid, array):
 
 
 def test_eq_5(x, dy, grid, array):
-    r"""\frac{\partial L}{\partial x_{pq}}
-    = \frac{1}{k^2} \sum_{a=0}^{A-1} \sum_{b=0}^{B-1}
-    \delta_{ab} \, [0 \le p - sa < k] \, [0 \le q - sb < k]"""
+    r"""\begin{gathered} \frac{\partial L}{\partial x_{pq}}
+    = \frac{1}{k^2} \sum_{a=0}^{A-1} \sum_{b=0}^{B-1} \delta_{ab} \\
+    \cdot \, [0 \le p - sa < k] \, [0 \le q - sb < k] \end{gathered}"""
     k, s = grid
     dx = avg_pool2d_backward(array(dy), array(x), k, s)
     expected = np.zeros(x.shape)
