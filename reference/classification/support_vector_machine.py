@@ -180,7 +180,9 @@ def _climb(
         bend = xp.clip(square + square[i] - 2 * k[i, :], min=least)
         j, best = _partner(gain, bend)
         room = (top[i] - beta[i], beta[j] - (top[j] - c))
-        step = min(best, *room)  # eq. 12
+        # The best step is only as exact as the rounded scores it comes from.
+        blur = 64 * eps * float(xp.max(xp.abs(v)) / bend[j])
+        step = best if best < min(room) - blur else min(room)  # eq. 12
         v = v - step * (k[i, :] - k[j, :])
         beta[i] = top[i] if room[0] - step <= close else beta[i] + step
         beta[j] = top[j] - c if room[1] - step <= close else beta[j] - step

@@ -405,6 +405,7 @@ def test_four_points_by_hand(penalty, weight, w, b, role, array):
 @settings(max_examples=12)
 @example(53683, 0.1, 0.1)  # reaches C but for rounding
 @example(366, 10.0, 1e-4)  # reaches 0 but for rounding
+@example(18590, 10.0, 1e-4)  # the best step ends there but for rounding
 @given(
     st.integers(0, 10**6),
     st.sampled_from([1e-2, 1e-1, 10.0]),
@@ -426,7 +427,7 @@ def test_the_gap_is_at_most_half_the_tolerance(seed, penalty, tolerance):
         f = decision_function(k, y, found.alpha, found.bias)
         kind = roles(found.alpha, penalty)
         inside = found.alpha * (penalty * 11)
-        edge = (inside < 1e-14) | (inside > 1 - 1e-14)
+        edge = (inside < 1e-12) | (inside > 1 - 1e-12)
         assert not np.any((kind == 1) & edge)
         slack = tolerance / 2 + 1e-12
         assert np.all(y[kind == 0] * f[kind == 0] >= 1 - slack)
