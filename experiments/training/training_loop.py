@@ -8,31 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from experiments.digits import few_digits
 from experiments.record import record
-from reference._datasets import digits
-from reference.training.training_loop import Data, fit
+from reference.training.training_loop import fit
 
 EXAMPLES, EPOCHS, SEEDS = 300, 60, 5
 
 
-def wrong_labels(y: np.ndarray, share: float, rng: np.random.Generator):
-    """Return labels of which a share is replaced by another digit."""
-    changed = rng.random(len(y)) < share
-    return np.where(changed, (y + rng.integers(1, 10, len(y))) % 10, y)
-
-
 def losses(seed: int) -> list[tuple[float, float]]:
     """Return training and validation loss of every epoch of one run."""
-    split = digits(seed=seed)
-    labels = wrong_labels(split.y, 0.2, np.random.default_rng(seed))
-    data = Data(
-        torch.tensor(split.x[:EXAMPLES], dtype=torch.float32),
-        torch.tensor(labels[:EXAMPLES]),
-    )
-    validation = Data(
-        torch.tensor(split.x_test, dtype=torch.float32),
-        torch.tensor(split.y_test),
-    )
+    data, validation = few_digits(seed, EXAMPLES, wrong=0.2)
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
     algorithm = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
