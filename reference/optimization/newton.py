@@ -162,20 +162,22 @@ def gauss_newton(
         delta = _damped(r, j, strength, lengths)
         moved = _length(lengths * delta)
         whole = _length(r) + _length(lengths * theta)
-        undamped = (1 + strength) * moved
         if fresh:  # steps after a failure are short because they are damped
             near = moved <= sqrt(rtol) * whole
         r_trial = residual(theta + delta) / unit
         loss_trial = _half_squares(r_trial)
         fresh = loss_trial < loss
         if fresh:
+            end = near and (1 + strength) * moved <= rtol * whole < inf
             theta, r, loss = theta + delta, r_trial, loss_trial
             j = jacobian(theta) / unit
             _require_residuals(r, j, theta)
             lengths = xp.maximum(lengths, _lengths(j))
-        strength = max(strength / 5, 1000 * eps) if fresh else 5 * strength
-        short = (undamped if fresh else moved) <= rtol * whole < inf
-        if short and (near or not fresh):
+            strength = max(strength / 5, 1000 * eps)
+        else:
+            end = moved <= rtol * whole < inf
+            strength = 5 * strength
+        if end:
             _require_near(near, theta, iteration)
             return Fit(theta, iteration)
     raise ValueError(

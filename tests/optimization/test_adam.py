@@ -13,6 +13,7 @@ from tests.checks import (
     assert_gradient,
     to_numpy,
 )
+from tests.optimization.trajectory import path
 
 D, T = 3, 4
 RATES = {"lr": 0.2, "beta1": 0.6, "beta2": 0.8, "eps": 0.05}
@@ -46,15 +47,6 @@ def v(rng):
 def v_max(v):
     """Return a largest mean so far: for the first parameter just below v."""
     return v * np.array([0.1, 2.0, 3.0])
-
-
-def path(step, slope, start, steps, state=None, **options):
-    """Return the parameters at the start and after each step, as NumPy's."""
-    theta, rows = start, [to_numpy(start)]
-    for _ in range(steps):
-        theta, state = step(theta, slope(theta), state, **options)
-        rows.append(to_numpy(theta))
-    return np.stack(rows)
 
 
 # The page's equations, each written out index by index below its LaTeX.

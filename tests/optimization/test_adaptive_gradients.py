@@ -20,6 +20,7 @@ from tests.checks import (
     assert_gradient,
     to_numpy,
 )
+from tests.optimization.trajectory import path
 
 D, LR, RHO, EPS = 3, 0.2, 0.7, 0.05
 STEPS = [adagrad_step, rmsprop_step, adadelta_step]
@@ -49,15 +50,6 @@ def old(rng):
 @pytest.fixture
 def older(rng):
     return rng.uniform(0.1, 2, size=(2, D))[1]
-
-
-def path(step, slope, start, steps, **options):
-    """Return the parameters at the start and after each step, as NumPy's."""
-    theta, state, rows = start, None, [to_numpy(start)]
-    for _ in range(steps):
-        theta, state = step(theta, slope(theta), state, **options)
-        rows.append(to_numpy(theta))
-    return np.stack(rows)
 
 
 # The page's equations, each written out index by index below its LaTeX.
