@@ -25,6 +25,7 @@ from tools.figures import FENCE
 log = logging.getLogger("mkdocs.hooks.languages")
 
 ENGLISH = "en"
+TITLE = re.compile(r"^# .+$", re.MULTILINE)
 TRANSLATIONS = ["ko"]
 NOTICE = (
     '<div class="admonition info">'
@@ -34,6 +35,7 @@ NOTICE = (
 )
 
 startup = {"command": "build", "dirty": False}
+rendered = {}  # the English pages, with their HTML
 plugin_caches = {language: {} for language in TRANSLATIONS}
 
 
@@ -147,6 +149,29 @@ def sections(items) -> Iterator:
         if item.is_section:
             yield item
             yield from sections(item.children)
+
+
+def on_page_markdown(markdown, page, config, **_):
+    """Spare the rendering of a page that is to be shown as in English."""
+    title = TITLE.search(markdown)
+    return title[0] if title and is_rendered(page, config) else markdown
+
+
+def on_page_content(html, page, config, **_):
+    """Keep what English pages look like, and show them where one is missing."""
+    if language_of(config) == ENGLISH:
+        rendered[page.file.src_uri] = html, page
+    elif is_rendered(page, config):
+        html, english = rendered[page.file.src_uri]
+        page.present_anchor_ids = english.present_anchor_ids
+        page.toc = english.toc
+    return html
+
+
+def is_rendered(page, config) -> bool:
+    """Return whether a page without translation has been built in English."""
+    untranslated = not is_translated(page, language_of(config), config)
+    return untranslated and page.file.src_uri in rendered
 
 
 def on_page_context(context, page, config, **_):

@@ -49,7 +49,7 @@ CONFIG = {
         ]
     },
     "plugins": {"search": {}},
-    "markdown_extensions": {"attr_list": {}, "toc": {}},
+    "markdown_extensions": {"attr_list": {}, "toc": {"permalink": True}},
     "hooks": [str(ROOT / "tools/languages.py")],
     "validation": {
         "nav": {"omitted_files": "warn"},
@@ -139,9 +139,18 @@ def test_page_without_translation_is_english_under_a_notice(site):
     html = read(site, "ko/training/momentum/index.html")
     assert '<html lang="ko"' in html
     assert "이 문서는 아직 한국어로 번역되지 않아 영어로 보여 드립니다." in html
-    assert '<div lang="en">\n<h1 id="momentum">Momentum</h1>' in html
+    assert '<div lang="en">\n<h1 id="momentum">Momentum<a' in html
     assert html.index("번역되지 않아") < html.index('<div lang="en">')
     assert 'src="../../image.svg"' in html
+
+
+def test_page_without_translation_is_rendered_once(site):
+    """Words of the renderer stay English, and the contents are complete."""
+    permalink = "이 절로 가는 링크"
+    html = read(site, "ko/training/momentum/index.html")
+    assert permalink in read(site, "ko/training/norm/index.html")
+    assert permalink not in html
+    assert '<a href="#code" class="md-nav__link">' in html
 
 
 def test_notice_is_not_searched(site):
