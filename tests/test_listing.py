@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_the_numpy_listings_pass_the_tests_of_their_modules(tmp_path):
     """The tests of a module run what the NumPy tab prints of it."""
-    for folder in ("reference", "tests"):
+    for folder in ("reference", "tests", "experiments"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     tests = {"core": [], "host": []}

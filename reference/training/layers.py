@@ -5,6 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reference.training import batch_norm as bn
+from reference.training.dropout import dropout as drop_units
+from reference.training.dropout import keep_mask as draw_mask
 
 
 class BatchNorm(nn.Module):
@@ -62,3 +64,33 @@ class BatchNorm(nn.Module):
         self.running_mean.copy_(mean)
         self.running_var.copy_(var)
         self.num_batches_tracked += 1
+
+
+class Dropout(nn.Module):
+    """Inverted dropout of arrays of any shape.
+
+    In training it draws a new mask at each call, from torch's generator of the
+    device of x; after `eval()` it returns x. It has no parameters.
+
+    Raises:
+        ValueError: p, the probability of a drop, is not in [0, 1).
+
+    >>> layer, x = Dropout(p=0.2), torch.ones(1000)
+    >>> [round(v, 2) for v in layer(x).unique().tolist()]
+    [0.0, 1.25]
+    >>> bool(torch.equal(layer.eval()(x), x))
+    True
+    """
+
+    def __init__(self, p: float = 0.5):
+        if not 0 <= p < 1:
+            raise ValueError(f"p, chance of a drop, must be in [0, 1), got {p}")
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Return x with random units dropped, or x itself at inference."""
+        if not self.training:
+            return x
+        u = torch.rand(x.shape, device=x.device)
+        return drop_units(x, draw_mask(u, self.p), self.p)

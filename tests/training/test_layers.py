@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from reference.training.layers import BatchNorm
+from reference.training.layers import BatchNorm, Dropout
 from tests.checks import assert_close
 
 C = 3
@@ -179,3 +179,64 @@ def test_a_momentum_of_0_or_1_is_allowed(momentum):
     layer = BatchNorm(1, momentum=momentum)
     layer(torch.tensor([[1.0], [5.0]]))
     assert layer.running_mean == 3 * momentum
+
+
+@pytest.mark.parametrize("p", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize("shape", [(50,), (4, C, 5, 2)])
+def test_dropout_and_torchs_make_the_same_of_their_masks(rng, device, p, shape):
+    """Values and gradients; each layer draws a mask of its own."""
+    x = torch.asarray(rng.normal(size=shape), device=device)
+    for layer in (Dropout(p), nn.Dropout(p)):
+        leaf = x.clone().requires_grad_()
+        y = layer(leaf)
+        y.sum().backward()
+        kept = y.detach() != 0
+        assert_close(y, x * kept / (1 - p))
+        assert_close(leaf.grad, kept.double() / (1 - p))
+
+
+def test_dropout_drops_each_unit_of_each_example_by_itself(device):
+    x = torch.ones(200, 500, device=device)
+    torch.manual_seed(0)
+    layer = Dropout(0.2)
+    dropped = layer(x) == 0
+    assert abs(dropped.double().mean().item() - 0.2) < 0.005
+    for axis in (0, 1):
+        share = dropped.double().mean(axis)
+        assert torch.all((share > 0.05) & (share < 0.4))
+    assert not torch.equal(layer(x) == 0, dropped)
+
+
+def test_dropout_draws_from_torchs_generator():
+    layer, x = Dropout(0.5), torch.ones(100)
+    state = torch.get_rng_state()
+    first = layer(x)
+    torch.set_rng_state(state)
+    assert_close(layer(x), first)
+
+
+def test_dropout_at_inference_is_the_identity_and_draws_nothing(rng):
+    layer = Dropout(0.5).eval()
+    x = torch.asarray(rng.normal(size=(4, C)))
+    state = torch.get_rng_state()
+    assert_close(layer(x), x, rtol=0)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.any(layer.train()(x) == 0)
+
+
+def test_dropout_has_the_default_and_the_state_of_torchs():
+    assert Dropout().p == nn.Dropout().p
+    assert list(Dropout().state_dict()) == list(nn.Dropout().state_dict())
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64])
+def test_dropout_keeps_the_dtype(kind):
+    y = Dropout(0.5)(torch.ones(100, dtype=kind))
+    assert y.dtype == kind
+    assert_close(y.unique(), [0.0, 2.0])
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.0, 1.5, np.nan])
+def test_a_bad_chance_of_a_drop_is_refused_at_once(p):
+    with pytest.raises(ValueError, match=rf"in \[0, 1\), got {p}"):
+        Dropout(p)
