@@ -1,5 +1,8 @@
 """Scale of signal and gradient through depth; spread over random batches."""
 
+import json
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,6 +15,7 @@ from reference.training.batch_norm import (
 )
 
 DEPTH, WIDTH, EXAMPLES = 30, 256, 256
+RESULT = Path(__file__).parents[2] / "experiments/training/batch_norm.json"
 
 
 def _scales(gain, normalized):
@@ -58,6 +62,28 @@ def depth() -> Figure:
     signal.legend(loc="lower left")
     gradient.set(title="gradient, backward", yscale="log", xlabel="layer")
     gradient.set_ylabel("rms gradient")
+    return fig
+
+
+def rates() -> Figure:
+    """Draw the accuracy over the learning rate, for weights of three scales."""
+    numbers = json.loads(RESULT.read_text(encoding="utf-8"))["numbers"]
+    fig, panels = plt.subplots(2, sharex=True, sharey=True, figsize=(5, 5.4))
+    titles = ("without batch norm", "with batch norm")
+    styles = (("C3", ":"), ("C2", "--"), ("C1", "-."))
+    for ax, title, gains in zip(
+        panels, titles, numbers["accuracy"], strict=True
+    ):
+        for gain, (color, style), runs in zip(
+            numbers["gains"], styles, gains, strict=True
+        ):
+            label = f"gain {gain:g}"
+            mean = np.mean(runs, axis=1)
+            ax.plot(numbers["rates"], runs, ".", color=color, markersize=3)
+            ax.plot(numbers["rates"], mean, style, color=color, label=label)
+        ax.set(title=title, ylabel="accuracy", ylim=(0, 1))
+    ax.set(xlabel="learning rate", xscale="log")
+    ax.legend(loc="lower left")
     return fig
 
 

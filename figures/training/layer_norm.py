@@ -1,5 +1,8 @@
 """Which numbers are normalized together; gradients through deep stacks."""
 
+import json
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,6 +14,7 @@ BATCH = np.array(
     [[-1.0, 5.0, 5.0, 7.0], [-10.0, 50.0, 50.0, 70.0], [2.0, 2.0, 6.0, 6.0]]
 )
 DEPTH, WIDTH, EXAMPLES = 48, 128, 32
+RESULT = Path(__file__).parents[2] / "experiments/training/layer_norm.json"
 
 
 def _table(ax, values, chosen, title, digits):
@@ -86,4 +90,24 @@ def depth() -> Figure:
         ax.plot(range(1, DEPTH + 1), sizes, style, color=color, label=label)
     ax.set(xlabel="block", ylabel="rms gradient at its input", yscale="log")
     ax.legend()
+    return fig
+
+
+def sizes() -> Figure:
+    """Draw the accuracy over the size of the mini-batches, run by run."""
+    numbers = json.loads(RESULT.read_text(encoding="utf-8"))["numbers"]
+    fig, ax = plt.subplots(figsize=(5, 3.4))
+    for name, color, style, label in (
+        ("layer", "C0", "-", "layer norm"),
+        ("batch", "C1", "--", "batch norm"),
+        ("none", "C2", ":", "none"),
+    ):
+        ax.plot(numbers["sizes"], numbers[name], ".", color=color, markersize=4)
+        mean = np.mean(numbers[name], axis=1)
+        ax.plot(numbers["sizes"], mean, style, color=color, label=label)
+    ax.set(xlabel="examples in a mini-batch", ylabel="accuracy", ylim=(0, 1))
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(numbers["sizes"], [str(size) for size in numbers["sizes"]])
+    ax.minorticks_off()
+    ax.legend(loc="lower left")
     return fig

@@ -1,4 +1,6 @@
+import json
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +27,8 @@ from tests.checks import (
     assert_gradient,
     to_numpy,
 )
+
+ROOT = Path(__file__).parents[2]
 
 C, EPS = 3, 0.01  # a large eps, so that a forgotten one shows
 
@@ -483,3 +487,23 @@ def test_count_out_of_range_is_refused(count):
         ValueError, match=rf"count must be in \[2, inf\), got {count}"
     ):
         update_running(OLD, NEW, count)
+
+
+def test_training_is_as_the_page_says():
+    """Mean accuracy by normalization, gain and learning rate."""
+    path = ROOT / "experiments/training/batch_norm.json"
+    numbers = json.loads(path.read_text(encoding="utf-8"))["numbers"]
+    assert numbers["gains"] == [0.5, 1, 2]
+    assert numbers["rates"] == [0.01, 0.03, 0.1, 0.3, 1, 3]
+    plain, normalized = np.mean(numbers["accuracy"], axis=-1).round(2)
+    assert np.shape(numbers["accuracy"])[-1] == 5
+    assert np.all(plain[0] <= 0.1)
+    assert np.all(plain[:, 4:] <= 0.11)
+    assert plain.max() == 0.86 == plain[2, 2]
+    assert plain[1, [0, 2]].tolist() == [0.49, 0.84]
+    assert plain[2, 0] == 0.67
+    assert normalized.max(axis=1).tolist() == [0.92, 0.92, 0.92]
+    assert normalized[0, [0, 4]].tolist() == [0.92, 0.39]
+    assert normalized[1, 1:3].tolist() == [0.92, 0.92]
+    assert normalized[2, [0, 2, 4]].tolist() == [0.63, 0.92, 0.84]
+    assert np.all(normalized[:, 5] < 0.3)

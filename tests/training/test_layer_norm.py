@@ -1,4 +1,6 @@
+import json
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,8 @@ from tests.checks import (
     assert_gradient,
     to_numpy,
 )
+
+ROOT = Path(__file__).parents[2]
 
 N, D, EPS = 3, 5, 0.01  # a large eps, so that a forgotten one shows
 
@@ -432,3 +436,17 @@ def test_eps_that_is_0_in_float32_is_refused(array):
     for call in calls(x, v, v, x, 1e-50):
         with pytest.raises(ValueError, match=r"float32, got 1e-50"):
             call()
+
+
+def test_training_is_as_the_page_says():
+    """Mean accuracy by normalization and size of the mini-batches."""
+    path = ROOT / "experiments/training/layer_norm.json"
+    numbers = json.loads(path.read_text(encoding="utf-8"))["numbers"]
+    assert numbers["sizes"] == [2, 4, 8, 32]
+    for name, expected in (
+        ("layer", [0.88, 0.94, 0.94, 0.90]),
+        ("batch", [0.45, 0.91, 0.94, 0.94]),
+        ("none", [0.85, 0.68, 0.29, 0.12]),
+    ):
+        assert np.shape(numbers[name]) == (4, 6)
+        assert np.mean(numbers[name], axis=1).round(2).tolist() == expected
