@@ -32,6 +32,14 @@ def array(request):
     return BACKENDS[request.param]
 
 
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request):
+    """Name the device that a model is put on."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return request.param
+
+
 @pytest.fixture
 def rng():
     """Return the same stream of random numbers in every test."""

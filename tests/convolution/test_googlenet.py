@@ -26,13 +26,6 @@ from tests.checks import assert_close
 IMAGES = (3, 224, 224)
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return request.param
-
-
 @pytest.fixture(scope="module")
 def network():
     """Return the network of the paper, of which nothing is allocated."""

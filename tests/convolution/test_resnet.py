@@ -24,35 +24,7 @@ from reference.convolution.resnet import (
 )
 from reference.training.training_loop import Data, fit
 from tests.checks import assert_close, to_numpy
-
-
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return request.param
-
-
-def normal(*shape, seed=0):
-    """Return normal numbers in float64."""
-    return torch.tensor(np.random.default_rng(seed).normal(size=shape))
-
-
-def stirred(model, seed=3):
-    """Return the model in float64, with no parameter or buffer at its start.
-
-    Scales and variances stay positive.
-    """
-    rng = np.random.default_rng(seed)
-    model = model.double()
-    for name, value in model.state_dict().items():
-        if value.is_floating_point():
-            drawn = 0.4 * rng.normal(size=tuple(value.shape))
-            if value.ndim == 1 and not name.endswith(("bias", "mean")):
-                drawn = np.exp(drawn)
-            value.copy_(torch.tensor(drawn))
-    return model
-
+from tests.convolution.networks import normal, stirred
 
 RESULT = Path(__file__).parents[2] / "experiments/convolution/resnet.json"
 

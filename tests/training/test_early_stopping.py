@@ -286,13 +286,6 @@ def test_nothing_to_restore_is_refused():
 # The run from beginning to end.
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return request.param
-
-
 def noise(device="cpu"):
     """Return examples to learn by heart and others to be wrong about."""
     draw = torch.Generator().manual_seed(3)

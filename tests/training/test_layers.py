@@ -11,13 +11,6 @@ from tests.checks import assert_close
 C = 3
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return request.param
-
-
 CASES = [(nn.BatchNorm1d, (6, C)), (nn.BatchNorm2d, (4, C, 3, 2))]
 
 

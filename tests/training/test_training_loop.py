@@ -21,13 +21,6 @@ from reference.training.training_loop import (
 from tests.checks import assert_close
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request):
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return request.param
-
-
 def line(n, seed=0, device="cpu"):
     """Return n points near a line in float64."""
     rng = np.random.default_rng(seed)
