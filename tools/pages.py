@@ -5,6 +5,8 @@ examples on the pages, so they cannot go stale. What a page needs beside these
 stands in its front matter: `needs: [regression/least_squares]`.
 
 Tooltips come from the abbreviations of the glossary.
+
+What a session prints is left out when it is copied, and so is an error's line.
 """
 
 import ast
@@ -21,6 +23,7 @@ CONCEPT = re.compile(r"^## .*\{ #concept \}$", re.MULTILINE)
 TITLE = re.compile(r"^# (.+?)(?: \{.*\})?$", re.MULTILINE)
 EXAMPLE = re.compile(r"^ *>>> (from reference\.[\w.]+ import) ", re.MULTILINE)
 NEEDS = re.compile(r"\A---\n(?:.*\n)*?needs: \[(.*)\]\n(?:.*\n)*?---\n")
+ERROR = re.compile(r'(<span class="gr">[\w.]+)</span>: <span class="n">')
 ABBREVIATION = re.compile(r"^\| \*\*(.+?)\*\* \(([A-Z][\w-]+)\)", re.MULTILINE)
 
 
@@ -108,3 +111,8 @@ def on_page_markdown(markdown, page, config, files):
     if concept != "glossary" and "glossary" in pages:
         markdown += "\n\n" + abbreviations(pages["glossary"])
     return markdown
+
+
+def on_page_content(html, **_):
+    """Mark an error's message as its name is marked: as output."""
+    return ERROR.sub(r"\1: ", html)

@@ -44,7 +44,7 @@ def test_every_page_can_be_read_and_used(open_page, written, concept_paths):
     assert violations(page, rules={"color-contrast": {"enabled": False}}) == ""
     if written in concept_paths:
         assert_figures_follow_the_theme(page)
-        assert_copied_sessions_have_no_prompts(page)
+        assert_copied_sessions_are_code(page)
 
 
 def simplify(page):
@@ -145,12 +145,15 @@ def assert_equations_and_lines_lead_to_each_other(page):
             page.wait_for_url(f"**#eq-{n}", timeout=2000)
 
 
-def assert_copied_sessions_have_no_prompts(page):
-    session = page.locator(".language-pycon.highlight:visible").first
-    text = copy(page, session)
-    assert text.strip()
-    assert ">>>" not in text
-    compile(text, "session", "exec")
+def assert_copied_sessions_are_code(page):
+    """The first session, and the first with an error."""
+    sessions = page.locator(".language-pycon.highlight:visible")
+    errors = sessions.filter(has_text="Traceback")
+    for session in [sessions.first, *errors.all()[:1]]:
+        text = copy(page, session)
+        assert text.strip()
+        assert ">>>" not in text
+        compile(text, "session", "exec")
 
 
 def clipboard(page):

@@ -2,6 +2,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from markdown import markdown
 
 from tools import pages
 
@@ -97,3 +98,18 @@ def test_a_page_gets_both(heading):
     assert ("Needs" in found) is heading.endswith("}")
     assert found.index("Introduction.") < found.index(heading)
     assert found.endswith("*[MLP]: multilayer perceptron")
+
+
+def test_an_error_of_a_session_is_output_to_its_end():
+    session = """```pycon
+>>> int("a: b")
+Traceback (most recent call last):
+ValueError: invalid literal: <b>
+```"""
+    html = markdown(
+        session, extensions=["pymdownx.superfences", "pymdownx.highlight"]
+    )
+    assert '<span class="gr">ValueError</span>: <span' in html
+    html = pages.on_page_content(html)
+    message = "ValueError: invalid literal: &lt;b&gt;</span>"
+    assert f'<span class="gr">{message}' in html
