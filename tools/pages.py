@@ -6,7 +6,7 @@ stands in its front matter: `needs: [regression/least_squares]`.
 
 Tooltips come from the abbreviations of the glossary.
 
-What a session prints is left out when it is copied, and so is an error's line.
+What a session prints is left out when it is copied, and so are errors.
 """
 
 import ast
@@ -23,7 +23,12 @@ CONCEPT = re.compile(r"^## .*\{ #concept \}$", re.MULTILINE)
 TITLE = re.compile(r"^# (.+?)(?: \{.*\})?$", re.MULTILINE)
 EXAMPLE = re.compile(r"^ *>>> (from reference\.[\w.]+ import) ", re.MULTILINE)
 NEEDS = re.compile(r"\A---\n(?:.*\n)*?needs: \[(.*)\]\n(?:.*\n)*?---\n")
-ERROR = re.compile(r'(<span class="gr">[\w.]+)</span>: <span class="n">')
+TRACEBACK = re.compile(
+    r'(?<=<span class="gt">Traceback \(most recent call last\):</span>\n)'
+    r'(.*?)(?=<span class="gp">|</code>)',
+    re.DOTALL,
+)
+TAG = re.compile(r"<[^>]+>")
 ABBREVIATION = re.compile(r"^\| \*\*(.+?)\*\* \(([A-Z][\w-]+)\)", re.MULTILINE)
 
 
@@ -114,5 +119,7 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, **_):
-    """Mark an error's message as its name is marked: as output."""
-    return ERROR.sub(r"\1: ", html)
+    """Mark all lines of an error as output, as its first is."""
+    return TRACEBACK.sub(
+        lambda lines: f'<span class="gr">{TAG.sub("", lines[1])}</span>', html
+    )
