@@ -1,7 +1,11 @@
-"""Numbers for networks in which nothing is 0 or 1 by chance."""
+"""Numbers for networks, none of them 0 or 1 by chance, and a short training."""
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+
+from experiments.digits import accuracy, few_digits
+from reference.training.training_loop import Data, fit
 
 
 def normal(*shape, seed=0):
@@ -23,3 +27,23 @@ def stirred(model, seed=3):
                 drawn = np.exp(drawn)
             value.copy_(torch.tensor(drawn))
     return model
+
+
+def learn_digits(model, lr):
+    """Train a model, on the device where it is; return history and accuracy."""
+    device = next(model.parameters()).device
+    data, validation = (
+        Data(d.x.reshape(-1, 1, 8, 8).to(device), d.y.to(device))
+        for d in few_digits(0, 500)
+    )
+    history = fit(
+        data,
+        validation,
+        model,
+        F.cross_entropy,
+        torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9),
+        6,
+        batch_size=25,
+        progress=False,
+    )
+    return history, accuracy(validation, model)

@@ -102,7 +102,7 @@ def test_eq_4(w, array):
     r"""\begin{aligned}
     & T_{i W' + j,\, r W + s} = \\
     & \begin{cases}
-    w_{r-i,\, s-j} & 0 \le r - i < k_h \text{ and } 0 \le s - j < k_w \\
+    w_{r-i,\, s-j} & 0 \le r - i < k_h , \, 0 \le s - j < k_w \\
     0 & \text{otherwise} \end{cases}
     \end{aligned}"""
     rows, columns, kernel = H - KH + 1, W - KW + 1, w[0, 0]

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from experiments.digits import accuracy, few_digits
 from reference.convolution.alexnet import count_parameters
 from reference.convolution.densenet import (
     DenseBlock,
@@ -17,9 +16,8 @@ from reference.convolution.densenet import (
     densenet121,
     forward_checkpointed,
 )
-from reference.training.training_loop import Data, fit
 from tests.checks import assert_close
-from tests.convolution.networks import normal, stirred
+from tests.convolution.networks import learn_digits, normal, stirred
 
 RESULT = Path(__file__).parents[2] / "experiments/convolution/densenet.json"
 
@@ -320,26 +318,12 @@ def test_old_maps_stay_as_they_are():
 
 
 def test_a_small_member_learns_the_digits(device):
-    data, validation = (
-        Data(d.x.reshape(-1, 1, 8, 8).to(device), d.y.to(device))
-        for d in few_digits(0, 500)
-    )
     torch.manual_seed(0)
     model = DenseNet((2, 2), 8, in_channels=1, classes=10, stem="cifar")
     model = model.to(device)
-    algorithm = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9)
-    history = fit(
-        data,
-        validation,
-        model,
-        F.cross_entropy,
-        algorithm,
-        6,
-        batch_size=25,
-        progress=False,
-    )
+    history, right = learn_digits(model, lr=0.03)
     assert history[-1].loss < 0.5 < history[0].loss
-    assert accuracy(validation, model) > 0.8
+    assert right > 0.8
 
 
 def test_a_network_loads_what_another_saved():

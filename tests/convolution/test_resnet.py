@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from experiments.digits import accuracy, few_digits
 from reference.convolution.alexnet import count_parameters
 from reference.convolution.resnet import (
     BasicBlock,
@@ -22,9 +21,8 @@ from reference.convolution.resnet import (
     resnet18,
     resnet50,
 )
-from reference.training.training_loop import Data, fit
 from tests.checks import assert_close, to_numpy
-from tests.convolution.networks import normal, stirred
+from tests.convolution.networks import learn_digits, normal, stirred
 
 RESULT = Path(__file__).parents[2] / "experiments/convolution/resnet.json"
 
@@ -355,25 +353,11 @@ def test_identity_shortcuts_stand_where_the_shape_stays():
 
 
 def test_a_small_member_learns_the_digits(device):
-    data, validation = (
-        Data(d.x.reshape(-1, 1, 8, 8).to(device), d.y.to(device))
-        for d in few_digits(0, 500)
-    )
     torch.manual_seed(0)
     model = cifar_resnet(1, (8, 16, 32), in_channels=1).to(device)
-    algorithm = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    history = fit(
-        data,
-        validation,
-        model,
-        F.cross_entropy,
-        algorithm,
-        6,
-        batch_size=25,
-        progress=False,
-    )
+    history, right = learn_digits(model, lr=0.1)
     assert history[-1].loss < 0.15 < history[0].loss
-    assert accuracy(validation, model) > 0.9
+    assert right > 0.9
 
 
 def test_the_networks_load_what_they_saved():

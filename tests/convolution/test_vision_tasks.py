@@ -232,7 +232,7 @@ def people(rng):
 
 
 def test_eq_12(rng, array):
-    r"""\text{PCK} = \frac{1}{NJ} \sum_{n=1}^{N} \sum_{j=1}^{J}
+    r"""\text{PCK} = \frac{1}{NJ} \sum_{n, j}
     \bigl[ \lVert \hat{p}_{nj} - p_{nj} \rVert
     \le \alpha \, a_n \bigr]"""
     predicted, true, size = people(rng)

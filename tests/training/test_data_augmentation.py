@@ -183,8 +183,8 @@ def blend(factor, a, b):
 
 
 def test_eq_10(photo, array):
-    r"""y_{cij} = \min \left( 1, \max \left( 0,
-    f x_{cij} + (1 - f) \, o_{cij} \right) \right)"""
+    r"""\begin{aligned} b_{cij} &= f x_{cij} + (1 - f) \, o_{cij} , \\
+    y_{cij} &= \min( 1, \max( 0, b_{cij} ) ) \end{aligned}"""
     factors = np.array([0.3, 1.4, 3.0])
     light, strong, coloured = (
         to_numpy(color_jitter(array(photo), **{name: array(factors)}))

@@ -260,8 +260,9 @@ def test_parameters_and_buffers_of_the_best_come_back_bit_for_bit():
         assert found.keys() == states[1].keys()
         assert all(torch.equal(found[k], states[1][k]) for k in found)
         assert found["1.num_batches_tracked"] == 2
-        assert not torch.equal(found["1.running_mean"],
-                               states[3]["1.running_mean"])  # fmt: skip
+        assert not torch.equal(
+            found["1.running_mean"], states[3]["1.running_mean"]
+        )
         model(torch.randn(8, 3)).square().mean().backward()
         optimizer.step()
     assert all(a is b for a, b in zip(own, model.parameters(), strict=True))
@@ -325,8 +326,10 @@ def test_settings_reach_the_loop():
     expected = fit(*noise(), 7, 8, 5, progress=False)
     assert long.history == expected
     assert all(isinstance(epoch, Epoch) for epoch in long.history)
-    assert run(patience=2, min_delta=100.0) == (long.history[:0] + run(
-        patience=2, epochs=3).history, 1)  # fmt: skip
+    assert run(patience=2, min_delta=100.0) == (
+        long.history[:0] + run(patience=2, epochs=3).history,
+        1,
+    )
     assert run(patience=2, epochs=3).history == (
         fit(*noise(), 3, progress=False)
     )
@@ -341,8 +344,9 @@ def test_at_most_a_thousand_epochs_by_default():
         return 0 * prediction.sum() + 1 / len(steps)
 
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    history, best = fit_until_best(Data(x, x), Data(x, x), model, loss,
-                                   optimizer, patience=3)  # fmt: skip
+    history, best = fit_until_best(
+        Data(x, x), Data(x, x), model, loss, optimizer, patience=3
+    )
     assert (len(history), best) == (1000, 1000)
 
 
@@ -415,8 +419,10 @@ def test_a_loss_in_float32_is_compared_in_float64(kind):
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("patience", [0, -1, 2.0, True, None, nan, np.True_])
 def test_a_patience_that_is_no_count_is_refused(patience):
-    with pytest.raises(ValueError, match="patience needs to be an integer of "
-                       f"at least 1, got {patience}"):  # fmt: skip
+    with pytest.raises(
+        ValueError,
+        match=f"patience needs to be an integer of at least 1, got {patience}",
+    ):
         EarlyStopping(patience)
 
 

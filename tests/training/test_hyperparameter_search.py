@@ -108,8 +108,9 @@ def test_eq_4(x, y, x_new):
 
 
 def test_eq_5(x, y, x_new):
-    r"""\sigma_m^2 = s^2 - \sum_{n=1}^{N} \sum_{i=1}^{N}
-    k(x^*_m, x_n) \, (K^{-1})_{ni} \, k(x_i, x^*_m)"""
+    r"""\begin{aligned} \sigma_m^2 = {} & s^2 - \sum_{n=1}^{N} \sum_{i=1}^{N}
+    k(x^*_m, x_n) \\
+    & \qquad \cdot (K^{-1})_{ni} \, k(x_i, x^*_m) \end{aligned}"""
     k_inv, _ = inverse(x)
     expected = [
         SIGNAL**2
