@@ -76,8 +76,18 @@ def test_every_equation_is_typeset_and_has_its_line(concept):
         assert "<mjx-math" in equation
         assert "<math" in equation
         assert f'id="line-{number}"' in html
-    lines = re.findall(r'data-equation="(\d+)"', html)
-    assert {number for number, _ in equations} == set(lines)
+    lines = re.findall(r'data-equation="(\d+)">(.*?)</span>\n', html)
+    assert {number for number, _ in equations} == {n for n, _ in lines}
+    for number, line in lines:
+        assert f'<a class="mark" href="#eq-{number}">' in line
+
+
+def test_every_figure_is_described(concept):
+    html = (SITE / concept.lstrip("/") / "index.html").read_text("utf-8")
+    figures = re.findall(r"<figure.*?</figure>", html, re.DOTALL)
+    assert figures
+    for figure in figures:
+        assert re.search(r'<svg[^>]* aria-label="[^"]{20}', figure)
 
 
 def test_the_inventory_for_other_projects_lists_the_reference():
