@@ -68,8 +68,9 @@ def shares(x, x_max, alpha):
 
 
 def test_eq_1(array):
-    r"""X_{ij} = \sum_{s=1}^{T} \sum_{t=1}^{T}
-    \frac{[z_s = i] \, [z_t = j] \, [1 \le |s - t| \le m]}{|s - t|}"""
+    r"""\begin{aligned} X_{ij} = \sum_{s=1}^{T} \sum_{t=1}^{T}
+    & \frac{[z_s = i] \, [z_t = j]}{|s - t|} \\
+    & \cdot [1 \le |s - t| \le m] \end{aligned}"""
     for m in (1, 3, 9):
         expected = np.zeros((8, 8))
         for words in DOCUMENTS:

@@ -106,8 +106,8 @@ def test_eq_2():
 
 
 def test_eq_3():
-    r"""P_m(w \mid h) = \lambda \, f_m(w \mid h)
-    + (1 - \lambda) \, P_{m-1}(w \mid h')"""
+    r"""\begin{aligned} P_m(w \mid h) = {} & \lambda \, f_m(w \mid h) \\
+    & + (1 - \lambda) \, P_{m-1}(w \mid h') \end{aligned}"""
     counts = count(TEXTS, n=3)
     for history in (["a", "b"], ["b", "c"], ["c", "c"]):
         for token in VOCABULARY:
@@ -135,7 +135,7 @@ def test_eq_5():
 
 
 def test_eq_6():
-    r"""i = \min \{\, j :\, P(v_1 \mid h) + \dots + P(v_j \mid h) > r \,\}"""
+    r"""i = \min \Big\{ j : \sum_{l=1}^{j} P(v_l \mid h) > r \Big\}"""
     counts = count(TEXTS, n=2)
     for seed in range(20):
         text = sample(counts, np.random.default_rng(seed))

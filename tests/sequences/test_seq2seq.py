@@ -108,7 +108,8 @@ def tree(after_a=(0.4, 0.35, 0.25), after_b=(0.9, 0.05, 0.05)):
 
 
 def test_eq_1():
-    r"""h_j = \text{GRU}(x_j, h_{j-1}), \qquad h_0 = 0, \qquad c = h_S"""
+    r"""\begin{aligned} h_j &= \text{GRU}(x_j, h_{j-1}) \\
+    h_0 &= 0, \qquad c = h_S \end{aligned}"""
     encoder = small().encoder
     states, last = encoder(SOURCE)
     for n, length in enumerate((4, 2, 3)):
@@ -128,8 +129,8 @@ def test_eq_2():
 
 
 def test_eq_3():
-    r"""s_t = \text{GRU}([u_t, c], s_{t-1}), \qquad s_0 = c, \qquad
-    o_t = s_t W + b"""
+    r"""\begin{aligned} s_t &= \text{GRU}([u_t, c], s_{t-1}) \\
+    s_0 &= c, \qquad o_t = s_t W + b \end{aligned}"""
     model = small()
     u = shift_right(TARGET)
     w, b = model.decoder.output.weight.T, model.decoder.output.bias
@@ -175,8 +176,9 @@ def test_eq_5():
 
 def test_eq_6():
     r"""\begin{aligned}
-    \log p(y_1, \dots, y_t \mid x) = {} & \log p(y_1, \dots, y_{t-1} \mid x) \\
-    & {} + \log p(y_t \mid y_{<t}, x)
+    & \log p(y_1, \dots, y_t \mid x) \\
+    & = \log p(y_1, \dots, y_{t-1} \mid x) \\
+    & \quad + \log p(y_t \mid y_{<t}, x)
     \end{aligned}"""
     for seed in range(8):
         process = chances(seed)

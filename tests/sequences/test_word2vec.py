@@ -73,8 +73,9 @@ def test_eq_1(tables, array):
 
 
 def test_eq_2(tables, array):
-    r"""L = -\frac{1}{N} \sum_{n=1}^{N} \Big[ \log \sigma(s_{n0})
-    + \sum_{k=1}^{K} \log \sigma(-s_{nk}) \Big]"""
+    r"""\begin{aligned} L = -\frac{1}{N} \sum_{n=1}^{N}
+    \Big[ & \log \sigma(s_{n0}) \\[-1ex]
+    & + \sum_{k=1}^{K} \log \sigma(-s_{nk}) \Big] \end{aligned}"""
     s, _ = products(*tables)
     expected = 0.0
     for n in range(N):

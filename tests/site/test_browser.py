@@ -285,7 +285,7 @@ def test_the_keyboard_reaches_the_text(open_page):
     skip = page.evaluate("document.activeElement.className")
     assert "md-skip" in skip
     page.keyboard.press("Enter")
-    assert "#" in page.url
+    page.wait_for_url("**#*", timeout=2000)
 
 
 def test_a_wrong_address_leads_home(open_page, server):

@@ -140,8 +140,9 @@ def test_eq_4():
 
 
 def test_eq_5():
-    r"""L = \frac{1}{\lvert S \rvert} \sum_{(n, t) \in S} -\log \pi_{nt w_{nt}}
-    + \frac{1}{N} \sum_{n=1}^{N} -\log \rho_{n y_n}"""
+    r"""\begin{aligned} L = {}
+    & \frac{1}{\lvert S \rvert} \sum_{(n, t) \in S} -\log \pi_{nt w_{nt}} \\
+    & + \frac{1}{N} \sum_{n=1}^{N} -\log \rho_{n y_n} \end{aligned}"""
     o, q = normal(3, 4, 5), normal(3, 2, seed=1)
     targets = torch.full((3, 4), IGNORE)
     targets[0, 1], targets[0, 3], targets[2, 2] = 4, 0, 2

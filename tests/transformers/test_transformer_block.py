@@ -109,8 +109,9 @@ def test_eq_1():
 
 
 def test_eq_2():
-    r"""f(u)_e = b^{(2)}_e + \sum_{m=1}^{M} w^{(2)}_{me} \,
-    g \Big( b^{(1)}_m + \sum_{d=1}^{E} w^{(1)}_{dm} u_d \Big)"""
+    r"""\begin{aligned} & f(u)_e = b^{(2)}_e \\
+    & \quad + \sum_{m=1}^{M} w^{(2)}_{me} \,
+    g \Big( b^{(1)}_m + \sum_{d=1}^{E} w^{(1)}_{dm} u_d \Big) \end{aligned}"""
     layer, u = stirred(FeedForward(2, 3)), normal(4, 2)
     w1, w2 = (to_numpy(a.weight).T for a in (layer.up, layer.down))
     b1, b2 = (to_numpy(a.bias) for a in (layer.up, layer.down))
