@@ -25,12 +25,14 @@ def _check(
     w_h: Float[Array, "..."],
     b: Float[Array, "..."],
 ) -> None:
-    """Raise a ValueError unless the arrays are floats of shapes that fit."""
+    """Raise a ValueError unless the floats are of one dtype and fit."""
     xp = array_namespace(x)
     arrays = {"h": h, "c": c, "w_x": w_x, "w_h": w_h, "b": b}
     for name, a in {"x": x, **arrays}.items():
         if not xp.isdtype(a.dtype, "real floating"):
             raise ValueError(f"real floating {name} needed, got {a.dtype}")
+        if a.dtype != x.dtype:
+            raise ValueError(f"{name} of {x.dtype} needed, got {a.dtype}")
     if h.ndim != 2:
         raise ValueError(f"h of shape (N, H) needed, got {tuple(h.shape)}")
     n, d, units = x.shape[0], x.shape[-1], h.shape[1]
@@ -88,7 +90,8 @@ def lstm_cell(
     """Return the hidden state and the cell after one step.
 
     Raises:
-        ValueError: An array is not real floating-point, or shapes do not fit.
+        ValueError: The arrays are not real floating-point numbers of one
+            dtype, or shapes do not fit.
 
     >>> import numpy as np
     >>> zero, cell, weights = np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 4))
@@ -158,15 +161,16 @@ def lstm(
 
 
 def _check_upstream(
-    dh: Float[Array, "..."], dc: Float[Array, "..."], shape: tuple[int, ...]
+    dh: Float[Array, "..."],
+    dc: Float[Array, "..."],
+    h: Float[Array, "..."],
+    shape: tuple[int, ...],
 ) -> None:
-    """Raise a ValueError unless dh and dc are floats of the shape."""
-    xp = array_namespace(dh)
+    """Raise a ValueError unless dh and dc have the shape and h's dtype."""
     for name, a in (("dh", dh), ("dc", dc)):
-        floats = xp.isdtype(a.dtype, "real floating")
-        if tuple(a.shape) != shape or not floats:
-            text = f"real floating {name} of {shape} needed, got {a.dtype}"
-            raise ValueError(f"{text} of {tuple(a.shape)}")
+        if tuple(a.shape) != shape or a.dtype != h.dtype:
+            text = f"{name} of {shape} and {h.dtype} needed, got"
+            raise ValueError(f"{text} {tuple(a.shape)} and {a.dtype}")
 
 
 def _step_backward(
@@ -214,8 +218,8 @@ def lstm_backward(
     dh and dc hold what the loss itself sends to the outputs of `lstm`.
 
     Raises:
-        ValueError: As `lstm`, or dh or dc is not of the outputs' shape, or not
-            real floating-point.
+        ValueError: As `lstm`, or dh or dc is not of the outputs' shape and
+            dtype.
 
     >>> import numpy as np
     >>> zero, one, weights = np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 4))
@@ -227,7 +231,7 @@ def lstm_backward(
     _check(x, h, c, w_x, w_h, b)
     xp = array_namespace(x)
     (n, steps, d), units = x.shape, h.shape[1]
-    _check_upstream(dh, dc, (n, steps, units))
+    _check_upstream(dh, dc, h, (n, steps, units))
     hs, cs, gates = _unroll(x, h, c, w_x, w_h, b)
     dz = []
     dh_t, dc_t = xp.zeros_like(h), xp.zeros_like(c)
@@ -265,8 +269,7 @@ def lstm_cell_backward(
     """Return the gradients of one step, in the order of `lstm_backward`.
 
     Raises:
-        ValueError: As `lstm_cell`, or dh or dc is not of h's shape, or not
-            real floating-point.
+        ValueError: As `lstm_cell`, or dh or dc is not of h's shape and dtype.
 
     >>> import numpy as np
     >>> zero, one, weights = np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 4))
@@ -276,7 +279,7 @@ def lstm_cell_backward(
     """
     _check_one(x)
     _check(x, h, c, w_x, w_h, b)
-    _check_upstream(dh, dc, tuple(h.shape))
+    _check_upstream(dh, dc, h, tuple(h.shape))
     dh, dc, x = dh[:, None, :], dc[:, None, :], x[:, None, :]
     dx, *rest = lstm_backward(dh, dc, x, h, c, w_x, w_h, b)
     return dx[:, 0, :], *rest

@@ -9,15 +9,12 @@ from reference.sequences.seq2seq import (
     EOS,
     PAD,
     beam_search,
-    date_pairs,
-    encode,
     greedy,
     masked_cross_entropy,
     shift_right,
-    train,
-    vocabulary,
 )
 from tests.checks import assert_close
+from tests.dates import learn_dates
 
 SCORES = ["dot", "general", "additive"]
 SOURCE = torch.tensor([[3, 5, 4, 2], [4, 2, 0, 0], [5, 3, 2, 0]])
@@ -145,33 +142,26 @@ def test_sizes_and_scores_that_do_not_exist_are_refused():
         AttentionSeq2Seq(6, 7, 3, 4, score="cosine")
 
 
-PAIRS, HELD_OUT = 2000, 300
-
-
 @pytest.fixture(scope="module")
 def translator():
-    """Train on dates; return the model, held-out sources and targets."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    english, korean = zip(*date_pairs(PAIRS + HELD_OUT, seed=0), strict=True)
-    x = encode(english, vocabulary(english))
-    y = encode(korean, vocabulary(korean))
-    torch.manual_seed(0)
-    model = AttentionSeq2Seq(32, 22, embedding=32, hidden=64)
-    train(model, x[:PAIRS], y[:PAIRS], 6, 0.01, 64)
-    torch.set_num_threads(threads)
-    return model, x[PAIRS:], y[PAIRS:]
+    """Return the translator of the page, trained."""
+    return learn_dates(
+        lambda source, target: AttentionSeq2Seq(source, target, 32, 64),
+        pairs=2000,
+        held_out=300,
+        epochs=6,
+        learning_rate=0.01,
+        batch_size=64,
+    )
 
 
 def test_it_translates_dates_it_has_never_seen(translator):
-    model, x, y = translator
-    found = greedy(model.next_log_p(x), HELD_OUT, y.shape[1])
-    assert (found == y).all(dim=1).float().mean() > 0.95
+    assert translator.exact_match() > 0.95
 
 
 @torch.no_grad()
 def test_the_digits_of_the_year_come_from_the_end_of_the_source(translator):
-    model, x, y = translator
+    model, x, y, _ = translator
     weights = model.alignment(x, shift_right(y))
     end = (x == EOS).long().argmax(dim=1)
     near = torch.arange(x.shape[1]) >= (end - 4)[:, None]

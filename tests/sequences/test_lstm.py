@@ -547,7 +547,7 @@ def test_sequences_of_wrong_axes_are_refused(inputs, array):
         lstm_cell_backward(state, state, x, *rest)
     for wrong in (d, state[:1, :], state[:, :1]):
         shape = str(tuple(wrong.shape)).replace("(", r"\(").replace(")", r"\)")
-        message = rf"of \(2, 2\) needed, got .*float64 of {shape}"
+        message = rf"of \(2, 2\) and .* needed, got {shape} and .*float64"
         with pytest.raises(ValueError, match=f"dh {message}"):
             lstm_cell_backward(wrong, state, one, *rest)
         with pytest.raises(ValueError, match=f"dc {message}"):
@@ -559,16 +559,17 @@ def test_sequences_of_wrong_axes_are_refused(inputs, array):
 def test_upstream_that_would_broadcast_is_refused(inputs, shape, array):
     args, right = [*map(array, inputs)], array(np.zeros((N, T, H)))
     wrong = array(np.zeros(shape))
-    with pytest.raises(ValueError, match=r"dh of \(2, 4, 2\) needed, got"):
+    with pytest.raises(ValueError, match=r"dh of \(2, 4, 2\) and .* needed"):
         lstm_backward(wrong, right, *args)
-    with pytest.raises(ValueError, match=r"dc of \(2, 4, 2\) needed, got"):
+    with pytest.raises(ValueError, match=r"dc of \(2, 4, 2\) and .* needed"):
         lstm_backward(right, wrong, *args)
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_upstream_that_is_not_real_floating_is_refused(inputs, one, array):
+def test_upstream_of_another_dtype_is_refused(inputs, one, array):
+    kinds = "(float32|int|bool|complex)"
     inputs, one = [*map(array, inputs)], [*map(array, one)]
-    for kind in (np.int64, np.bool_, np.complex128):
+    for kind in (np.float32, np.int64, np.bool_, np.complex128):
         for function, args, shape in (
             (lstm_backward, inputs, (N, T, H)),
             (lstm_cell_backward, one, (N, H)),
@@ -576,7 +577,7 @@ def test_upstream_that_is_not_real_floating_is_refused(inputs, one, array):
             right = array(np.zeros(shape))
             wrong = array(np.zeros(shape, dtype=kind))
             for name, d in (("dh", (wrong, right)), ("dc", (right, wrong))):
-                message = rf"real floating {name} of .*got .*(int|bool|complex)"
+                message = rf"{name} of .*float64 needed, got .*{kinds}"
                 with pytest.raises(ValueError, match=message):
                     function(*d, *args)
 
@@ -592,6 +593,19 @@ def test_arrays_that_are_not_real_floating_are_refused(inputs, place, array):
         for call in calls(array(np.zeros((N, T, H))), args):
             with pytest.raises(ValueError, match=message):
                 call()
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("place", range(1, 6))
+def test_mixed_dtypes_are_refused(inputs, place, array):
+    """Other libraries would answer float64, or stop inside a product."""
+    args = [array(a) for a in inputs]
+    args[place] = array(inputs[place].astype(np.float32))
+    name = ["x", "h", "c", "w_x", "w_h", "b"][place]
+    message = rf"{name} of .*float64 needed, got .*float32"
+    for call in calls(array(np.zeros((N, T, H))), args):
+        with pytest.raises(ValueError, match=message):
+            call()
 
 
 def test_training_is_as_the_page_says():

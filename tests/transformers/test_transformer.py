@@ -18,13 +18,9 @@ from reference.sequences.seq2seq import (
     PAD,
     SOS,
     beam_search,
-    date_pairs,
-    encode,
     greedy,
     masked_cross_entropy,
     shift_right,
-    train,
-    vocabulary,
 )
 from reference.transformers.attention import causal_mask
 from reference.transformers.transformer import (
@@ -35,6 +31,7 @@ from reference.transformers.transformer import (
 )
 from tests.checks import assert_close
 from tests.convolution.networks import stirred
+from tests.dates import learn_dates
 
 ROOT = Path(__file__).parents[2]
 SOURCE = torch.tensor([[3, 5, 4, 2], [4, 2, 0, 0], [5, 3, 2, 0]])
@@ -406,29 +403,21 @@ def test_defaults():
     assert model.output.bias is None
 
 
-PAIRS, HELD_OUT = 3200, 400
-
-
 @pytest.fixture(scope="module")
 def translator():
-    """Train on dates; return model, and sources and targets held out."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    pairs = date_pairs(PAIRS + HELD_OUT, seed=0)
-    english, korean = zip(*pairs, strict=True)
-    x = encode(english, vocabulary(english))
-    y = encode(korean, vocabulary(korean))
-    torch.manual_seed(0)
-    model = Transformer(32, 22, width=64, heads=4, hidden=128, layers=1)
-    train(model, x[:PAIRS], y[:PAIRS], 2, 0.005, 32)
-    torch.set_num_threads(threads)
-    return model, x[PAIRS:], y[PAIRS:]
+    """Return the translator of the page, trained."""
+    return learn_dates(
+        lambda source, target: Transformer(source, target, 64, 4, 128, 1),
+        pairs=3200,
+        held_out=400,
+        epochs=2,
+        learning_rate=0.005,
+        batch_size=32,
+    )
 
 
 def test_it_translates_dates_it_has_never_seen(translator):
-    model, x, y = translator
-    found = greedy(model.next_log_p(x), HELD_OUT, y.shape[1])
-    assert (found == y).all(dim=1).float().mean() > 0.95
+    assert translator.exact_match() > 0.95
 
 
 @pytest.mark.parametrize(
