@@ -119,7 +119,7 @@ def test_eq_3(rng, x, weights, array):
 
 
 def test_eq_4(x, h0, dh, weights, array):
-    r"""\frac{\partial L}{\partial z_{ntk}} = g_{ntk} \, (1 - h_{ntk}^2)"""
+    r"""\frac{\partial L}{\partial z_{ntk}} = \delta_{ntk} \, (1 - h_{ntk}^2)"""
     h = by_hand(x, h0, *weights)[:, 1]
     args = map(array, (dh[:, 0], x[:, 0], h0, *weights))
     expected = np.zeros(H)
@@ -129,7 +129,7 @@ def test_eq_4(x, h0, dh, weights, array):
 
 
 def test_eq_5(x, h0, dh, weights, array):
-    r"""g_{ntk} = \delta_{ntk}
+    r"""\delta_{ntk} = g_{ntk}
     + \sum_{j=1}^{H} w^h_{kj} \frac{\partial L}{\partial z_{n,t+1,j}}"""
     w_x, w_h, _ = weights
     dz, dh0 = gradients_by_hand(dh, x, h0, *weights)

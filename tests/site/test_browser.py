@@ -208,7 +208,7 @@ def search(page, text):
     box = page.locator("input.md-search__input")
     box.fill(text)
     box.press("End")
-    page.wait_for_selector(".md-search-result__item", timeout=5000)
+    page.wait_for_selector(".md-search-result__item", timeout=20000)
     page.wait_for_timeout(200)
     return page.locator(".md-search-result__item h1").all_inner_texts()
 

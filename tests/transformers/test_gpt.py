@@ -514,6 +514,8 @@ def test_refused():
     for wrong in ([nan, 0.0], [inf, 0.0], [-inf, -inf]):
         with pytest.raises(ValueError, match="must be finite"):
             next_token_distribution(torch.tensor(wrong))
+        with pytest.raises(ValueError, match="must be finite"):
+            next_token_distribution(torch.tensor([[0.0, 0.0], wrong]))
     with pytest.raises(ValueError, match="needs 1 logit"):
         next_token_distribution(torch.zeros(2, 0))
 
