@@ -1,6 +1,6 @@
 """Break the reference on purpose, and count the tests that do not notice.
 
-    uv run --group torch --group mutation python -m tools.mutants trees
+    uv run --group torch python -m tools.mutants trees
     … python -m tools.mutants --sample 50
 
 Cosmic Ray makes the mutants of the modules: a plus becomes a minus, a number

@@ -59,7 +59,7 @@ def date_pairs(count: int, seed: int) -> list[tuple[list[str], list[str]]]:
     if not 1 <= count <= days:
         raise ValueError(f"count must be from 1 to {days} days, got {count}")
     drawn = np.random.default_rng(seed).choice(days, count, replace=False)
-    return [_date_pair(first + int(day)) for day in drawn]
+    return [_date_pair(first + np.timedelta64(day, "D")) for day in drawn]
 
 
 def _date_pair(date: np.datetime64) -> tuple[list[str], list[str]]:

@@ -476,6 +476,11 @@ def test_padding_does_not_count(rng):
     assert_close(next_token_loss(o, y), expected)
 
 
+def test_token_0_counts_as_a_target():
+    o, y = torch.tensor([[[0.0, 1.0]]]), torch.tensor([[0]])
+    assert_close(next_token_loss(o, y).item(), np.log1p(np.e), rtol=1e-6)
+
+
 def test_refused():
     model, logits = small(), torch.zeros(4)
     names = ("vocabulary", "context", "width", "heads", "layers")
