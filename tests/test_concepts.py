@@ -149,12 +149,17 @@ TERMS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def glossary():
+def read_glossary():
     """Return Korean name, meaning and page of every term in lower case."""
     text = DOCS.joinpath("glossary.md").read_text(encoding="utf-8")
     rows = (ROW.match(line) for line in text.splitlines())
     return {row[1].lower(): row.groups()[1:] for row in rows if row}
+
+
+@pytest.fixture(scope="module")
+def glossary():
+    """Return the glossary, read once."""
+    return read_glossary()
 
 
 @pytest.mark.parametrize(("part", "term"), TERMS)

@@ -239,6 +239,9 @@ def work(todo, done) -> None:
         copy(folder)
         os.chdir(folder)
         sys.path[:] = [str(folder), *(p for p in sys.path if p != str(ROOT))]
+        # Options of a run of pytest around this one do not count.
+        for variable in [v for v in os.environ if "PYTEST" in v]:
+            del os.environ[variable]
         load()
         try:
             for mutant in iter(todo.get, None):

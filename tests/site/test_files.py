@@ -1,12 +1,15 @@
 """The built site is whole: links, anchors, assets and ids."""
 
+import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
 from tests.site.conftest import SITE, urls
+from tests.test_concepts import TERMS, read_glossary
 
 LOADED = {"img": "src", "link": "href", "script": "src", "source": "src"}
 NOT_LOADED = {"alternate", "canonical", "next", "prev"}
@@ -88,6 +91,19 @@ def test_every_figure_is_described(concept):
     assert figures
     for figure in figures:
         assert re.search(r'<svg[^>]* aria-label="[^"]{20}', figure)
+
+
+@pytest.mark.parametrize("folder", ["", "ko/"])
+def test_the_search_knows_every_concept_in_both_languages(folder):
+    file = SITE / folder / "search/search_index.json"
+    docs = json.loads(file.read_text("utf-8"))["docs"]
+    [found] = [d for d in docs if d["location"] == "glossary/"]
+    text = unescape(found["text"]).lower()
+    rows = read_glossary()
+    for _, term in TERMS:
+        korean = rows[term.lower()][0]
+        assert term.lower() in text
+        assert korean.lower() in text
 
 
 def test_the_inventory_for_other_projects_lists_the_reference():
