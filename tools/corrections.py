@@ -36,7 +36,7 @@ EQUATIONS = re.compile(
 class Claim(NamedTuple):
     """What is often claimed, what is right, and the line that shows it."""
 
-    text: str
+    heading: str
     right: str
     line: str
     id: str
@@ -55,7 +55,7 @@ def claims(page: str) -> list[Claim]:
     quoted = [
         (" ".join(heading.split()), body)
         for heading, body in zip(parts[::2], parts[1::2], strict=True)
-        if heading.startswith('"')
+        if heading.startswith(('"', "“"))
     ]
     return [claim(*pair, number) for number, pair in enumerate(quoted, 1)]
 
@@ -68,8 +68,7 @@ def claim(heading: str, body: str, number: int) -> Claim:
     if EQUATIONS.search(heading):
         raise ValueError(f"{heading} must not name an equation by number")
     right, *_ = body[: session.start()].strip().split("\n\n")
-    text = heading.strip('"')
-    return Claim(text, right, shown(session[1]), f"claim-{number}")
+    return Claim(heading, right, shown(session[1]), f"claim-{number}")
 
 
 def shown(session: str) -> str:
@@ -105,9 +104,8 @@ def moved(text: str, concept: str) -> str:
 
 def entry(found: Claim, concept: str) -> str:
     """Return the Markdown of a claim, folded under its words."""
-    quoted = f'"{found.text}"'
-    marks = iter("“”" * quoted.count('"'))
-    title = re.sub('"', lambda _: next(marks), quoted)
+    marks = iter("“”" * found.heading.count('"'))
+    title = re.sub('"', lambda _: next(marks), found.heading)
     body = (
         f"{moved(found.right, concept)}\n\n"
         f"```pycon\n{found.line}```\n\n"
@@ -117,9 +115,9 @@ def entry(found: Claim, concept: str) -> str:
     return f'??? quote "{title}"\n\n{indented}'
 
 
-def section(name: str, concepts: list[str], pages: dict[str, str]) -> str:
+def section(title: str, concepts: list[str], pages: dict[str, str]) -> str:
     """Return the claims of a part, page by page."""
-    blocks = [f"## {name} {{ #{posixpath.dirname(concepts[0])} }}"]
+    blocks = [f"## {title} {{ #{posixpath.dirname(concepts[0])} }}"]
     for concept in concepts:
         found = claims(pages[concept])
         if found:
@@ -131,20 +129,25 @@ def section(name: str, concepts: list[str], pages: dict[str, str]) -> str:
 
 def book(nav: list, pages: dict[str, str]) -> str:
     """Return the claims of every part of the navigation."""
-    parts = [item for item in nav if isinstance(item, dict)]
+    parts = [
+        (name, [path.removesuffix(".md") for path in paths])
+        for item in nav
+        if isinstance(item, dict)
+        for name, paths in item.items()
+    ]
+    # With the name alone, two landmarks of the page would have one label.
     return "\n\n".join(
-        section(name, [p.removesuffix(".md") for p in paths], pages)
-        for part in parts
-        for name, paths in part.items()
+        section(f"Part {number}: {name}", concepts, pages)
+        for number, (name, concepts) in enumerate(parts, 1)
     )
 
 
 def with_ids(page: str) -> str:
     """Return a page whose claims have an id."""
     for found in claims(page):
-        words = r"\s+".join(re.escape(word) for word in found.text.split())
+        words = r"\s+".join(map(re.escape, found.heading.split()))
         page = re.sub(
-            rf'^\*\*"{words}"?\*\*',
+            rf"^\*\*{words}\*\*",
             lambda match, found=found: f"{match[0]}{{ #{found.id} }}",
             page,
             count=1,

@@ -4,10 +4,11 @@
 
 Unpack it and open index.html. Browsers show no folders of files, so a link to a
 folder becomes one to its index.html; and they load no data, so the index of the
-search becomes a script.
+search becomes a script, and fonts become a part of the style sheet.
 """
 
 import argparse
+import base64
 import json
 import re
 import sys
@@ -19,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 SITE = ROOT / "site"
 NAME = "basics_of_deep_learning"
 HREF = re.compile(r'(?<= href=")([^"]*)(?=")')
+# Fonts stand in the style sheet, and need not be loaded ahead.
+PRELOAD = re.compile(r'<link rel="preload"[^>]*\.woff"[^>]*>\n?')
+FONT = re.compile(r'(?<=url\(")[^":]+\.woff(?="\))')
 INDEX = "search/search_index.json"
 # For web servers alone; their links start at a root that files do not have.
 LEFT_OUT = ("404.html", "sitemap.xml", "sitemap.xml.gz")
@@ -44,6 +48,7 @@ def as_file(link: str) -> str:
 def page(html: str, root: str) -> str:
     """Return a page whose links are files; root leads to the site's folder."""
     script = f'<script src="{root}javascripts/worker.js"></script>'
+    html = PRELOAD.sub("", html)
     html = HREF.sub(lambda match: as_file(match[0]), html)
     return html.replace("</head>", f"{script}</head>", 1)
 
@@ -56,14 +61,27 @@ def search_index(text: str) -> str:
     return f"var __index = {json.dumps(index, ensure_ascii=False)}"
 
 
-def converted(name: str, content: bytes) -> bytes:
+def with_fonts(css: str, folder: Path) -> str:
+    """Return a style sheet that holds its fonts; folder is where it stands."""
+
+    def font(match: re.Match) -> str:
+        data = base64.b64encode((folder / match[0]).read_bytes()).decode()
+        return f"data:font/woff;base64,{data}"
+
+    return FONT.sub(font, css)
+
+
+def converted(name: str, site: Path) -> bytes:
     """Return the content of a file of the site as it is in the zip."""
+    file = site / name
     if name.endswith(".html"):
         root = "../" * name.removeprefix("ko/").count("/")
-        return page(content.decode(), root).encode()
+        return page(file.read_text("utf-8"), root).encode()
     if name.endswith(INDEX):
-        return search_index(content.decode()).encode()
-    return content
+        return search_index(file.read_text("utf-8")).encode()
+    if name.endswith("assets/mathematics.css"):
+        return with_fonts(file.read_text("utf-8"), file.parent).encode()
+    return file.read_bytes()
 
 
 def pack(site: Path, file: Path) -> None:
@@ -79,8 +97,7 @@ def pack(site: Path, file: Path) -> None:
             name = path.relative_to(site).as_posix()
             if name.removeprefix("ko/") not in LEFT_OUT:
                 target = name.removesuffix("on") if INDEX in name else name
-                content = converted(name, path.read_bytes())
-                packed.writestr(f"{NAME}/{target}", content)
+                packed.writestr(f"{NAME}/{target}", converted(name, site))
 
 
 def main() -> int:

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from tools.corrections import claims, entry, moved, shown, with_ids
+from tools.corrections import book, claims, entry, moved, shown, with_ids
 
-DOCS = Path(__file__).parents[2] / "docs/en"
-PAGES = sorted(DOCS.glob("*/*.md"))
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(DOCS.glob("*/*/*.md"))
 PAGE = """# Sums
 
 ## Pitfalls { #pitfalls }
@@ -40,10 +40,10 @@ never 0."** It may be:
 
 def test_claims_stand_in_quotation_marks():
     first, second = claims(PAGE)
-    assert first.text == "Two and two are five."
+    assert first.heading == '"Two and two are five."'
     assert first.right == "No, see eq. 2. [Counting](../a/b.md#c) says so:"
     assert first.line == ">>> x + x\n4\n"
-    assert second.text == "A sum is never 0."
+    assert second.heading == '"A sum is never 0."'
     assert second.line == ">>> sum(\n...     (1, -1)\n... )\n0\n"
     assert (first.id, second.id) == ("claim-1", "claim-2")
 
@@ -125,3 +125,28 @@ def test_every_claim_of_the_book_is_refuted_by_a_line_and_has_an_id(path):
     marked = with_ids(page)
     for claim in claims(page):
         assert marked.count(f"**{{ #{claim.id} }}") == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(DOCS.glob("ko/*/*.md")),
+    ids=lambda path: path.stem,
+)
+def test_a_translation_has_as_many_claims(path):
+    english = DOCS / "en" / path.relative_to(DOCS / "ko")
+    pages = (p.read_text(encoding="utf-8") for p in (path, english))
+    korean, original = map(claims, pages)
+    assert len(korean) == len(original) > 0
+
+
+def test_the_book_has_its_parts_in_their_order():
+    nav = ["index.md", {"Sums": ["a/x.md", "a/y.md"]}, {"More": ["b/z.md"]}]
+    pages = {"a/x": PAGE, "a/y": "# None\n", "b/z": PAGE}
+    text = book(nav, pages)
+    headings = [line for line in text.split("\n") if line.startswith("#")]
+    assert headings == [
+        "## Part 1: Sums { #a }",
+        "### [Sums](a/x.md)",
+        "## Part 2: More { #b }",
+        "### [Sums](b/z.md)",
+    ]

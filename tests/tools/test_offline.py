@@ -27,32 +27,51 @@ def test_a_link_to_a_folder_is_one_to_its_page(link, expected):
     assert as_file(link) == expected
 
 
-def test_pages_load_the_worker_of_their_own_language():
-    page = b'<head><link href="x/"></head><a href="b/">'
+@pytest.fixture
+def convert(tmp_path):
+    """Return a function that converts a file of a site with this content."""
+
+    def convert(name, text):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return converted(name, tmp_path).decode()
+
+    return convert
+
+
+def test_pages_load_the_worker_of_their_own_language(convert):
+    page = '<head><link href="x/"></head><a href="b/">'
     for name, root in (
         ("index.html", ""),
         ("a/b/index.html", "../../"),
         ("ko/index.html", ""),
         ("ko/a/index.html", "../"),
     ):
-        text = converted(name, page).decode()
+        text = convert(name, page)
         assert f'<script src="{root}javascripts/worker.js"></script>' in text
         assert '<a href="b/index.html">' in text
 
 
-def test_other_files_stay():
-    assert converted("a/b.js", b'<a href="x/">') == b'<a href="x/">'
+def test_other_files_stay(convert):
+    assert convert("a/b.js", '<a href="x/">') == '<a href="x/">'
 
 
-def test_the_search_index_is_a_script_that_names_files():
+def test_the_search_index_is_a_script_that_names_files(convert):
     docs = [{"location": "", "title": "기초"}, {"location": "a/b/#c"}]
-    text = converted(
-        "ko/search/search_index.json", json.dumps({"docs": docs}).encode()
-    ).decode()
+    text = convert("ko/search/search_index.json", json.dumps({"docs": docs}))
     index = json.loads(text.removeprefix("var __index = "))
     places = [entry["location"] for entry in index["docs"]]
     assert places == ["index.html", "a/b/index.html#c"]
     assert "기초" in text
+
+
+def test_a_style_sheet_holds_its_fonts(convert, tmp_path):
+    css = 'a { src: url("fonts/A.woff") } b { src: url("data:font/woff,x") }'
+    tmp_path.joinpath("assets/fonts").mkdir(parents=True)
+    tmp_path.joinpath("assets/fonts/A.woff").write_bytes(b"abc")
+    text = convert("assets/mathematics.css", css)
+    assert text == css.replace("fonts/A.woff", "data:font/woff;base64,YWJj")
 
 
 def test_the_zip_holds_the_site_but_what_only_servers_need(tmp_path):

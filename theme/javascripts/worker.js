@@ -8,12 +8,16 @@ if (location.protocol === "file:") {
       const frame = document.createElement("iframe")
       frame.hidden = true
       document.body.append(frame)
+      const script = new URL(url, document.baseURI)
       this.inside = frame.contentWindow
       this.inside.importScripts = (...urls) =>
-        urls.reduce((last, next) => last.then(() => this.load(next)), Promise.resolve())
+        urls.reduce(
+          (last, next) => last.then(() => this.load(new URL(next, script))),
+          Promise.resolve()
+        )
       this.inside.postMessage = data =>
         this.dispatchEvent(new MessageEvent("message", { data }))
-      this.ready = this.load(url)
+      this.ready = this.load(script)
     }
 
     load(url) {
