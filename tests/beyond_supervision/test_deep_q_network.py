@@ -47,9 +47,9 @@ def test_eq_1(rng, array):
 
 
 def test_eq_2(rng, process, array):
-    r"""(\mathcal{T} Q)(s, a) = r(s, a)
-    + \gamma \sum_{s'} p(s' \mid s, a) \max_{a'} Q(s', a')
-    """
+    r"""\begin{aligned} & (\mathcal{T} Q)(s, a) = r(s, a) \\
+    & \quad + \gamma \sum_{s'} p(s' \mid s, a) \max_{a'} Q(s', a')
+    \end{aligned}"""
     p, r = process
     q = rng.normal(size=(4, 3))
     expected = np.zeros((4, 3))
@@ -61,11 +61,8 @@ def test_eq_2(rng, process, array):
 
 
 def test_eq_3(rng, array):
-    r"""y_n = \begin{cases}
-      r_n & \text{if the episode ended} \\
-      r_n + \gamma \max_{a'} Q_{\bar\theta}(s'_n, a') & \text{else}
-    \end{cases}
-    """
+    r"""y_n = r_n + \begin{cases} 0 & \text{at the end} \\
+    \gamma \max_{a'} Q_{\bar\theta}(s'_n, a') & \text{else} \end{cases}"""
     r, q = rng.normal(size=4), rng.normal(size=(4, 3))
     end = np.array([False, True, False, True])
     expected = [

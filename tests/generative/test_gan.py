@@ -67,8 +67,8 @@ def sigma(z):
 
 
 def test_eq_1(p, q, d, array):
-    r"""V(D, q) = \sum_{k=1}^{K} \left[ p_k \log D_k
-    + q_k \log (1 - D_k) \right]"""
+    r"""\begin{aligned} V(D, q) = \sum_{k=1}^{K} \big[ & p_k \log D_k \\[-1ex]
+    & + q_k \log (1 - D_k) \big] \end{aligned}"""
     expected = sum(p[k] * log(d[k]) + q[k] * log(1 - d[k]) for k in range(K))
     assert_close(value(array(p), array(q), array(d)), expected)
 
@@ -80,8 +80,9 @@ def test_eq_2(p, q, array):
 
 
 def test_eq_3(p, q, array):
-    r"""\operatorname{JSD}(p, q) = \frac{1}{2} \sum_{k=1}^{K} \left[
-    p_k \log \frac{p_k}{m_k} + q_k \log \frac{q_k}{m_k} \right]"""
+    r"""\begin{aligned} & \operatorname{JSD}(p, q) \\
+    & = \frac{1}{2} \sum_{k=1}^{K} \left[ p_k \log \frac{p_k}{m_k}
+    + q_k \log \frac{q_k}{m_k} \right] \end{aligned}"""
     m = [(p[k] + q[k]) / 2 for k in range(K)]
     expected = (
         1
@@ -94,8 +95,10 @@ def test_eq_3(p, q, array):
 
 
 def test_eq_4(a, b, array):
-    r"""L_D = \frac{1}{N} \sum_{n=1}^{N} \log \left( 1 + e^{-a_n} \right)
-    + \frac{1}{M} \sum_{m=1}^{M} \log \left( 1 + e^{b_m} \right)"""
+    r"""\begin{aligned} L_D = {}
+    & \frac{1}{N} \sum_{n=1}^{N} \log \left( 1 + e^{-a_n} \right) \\
+    & + \frac{1}{M} \sum_{m=1}^{M} \log \left( 1 + e^{b_m} \right)
+    \end{aligned}"""
     real = 1 / N * sum(log(1 + exp(-a[n])) for n in range(N))
     fake = 1 / M * sum(log(1 + exp(b[m])) for m in range(M))
     assert_close(discriminator_loss(array(a), array(b)), real + fake)

@@ -50,13 +50,9 @@ def test_eq_1(rng, array):
 
 
 def test_eq_2(rng, array):
-    r"""
-    \begin{aligned}
-    & \log p(x \mid z) \\
-    & = \sum_{d=1}^{D} \big( x_d \log \sigma(o_d)
-    + (1 - x_d) \log (1 - \sigma(o_d)) \big)
-    \end{aligned}
-    """
+    r"""\begin{aligned} \log p(x \mid z)
+    = \sum_{d=1}^{D} \big( & x_d \log \sigma(o_d) \\[-1ex]
+    & + (1 - x_d) \log (1 - \sigma(o_d)) \big) \end{aligned}"""
     x = rng.integers(0, 2, size=(4, 3)).astype(float)
     logits = rng.normal(size=(4, 3))
     expected = []
@@ -171,7 +167,8 @@ def weights(rng):
 
 
 def test_eq_7(rng, array):
-    r"""\log w_s = \log p(x \mid z_s) + \log p(z_s) - \log q(z_s \mid x)"""
+    r"""\begin{aligned} \log w_s = {} & \log p(x \mid z_s) \\
+    & + \log p(z_s) - \log q(z_s \mid x) \end{aligned}"""
     *arrays, log_w = weights(rng)
     likelihood, z, mean, log_variance = (array(a) for a in arrays)
     for s in range(5):  # the bound of a single draw is its log weight
