@@ -188,9 +188,9 @@ def copy(folder: Path) -> None:
         shutil.copy(ROOT / name, folder / name)
 
 
-def load() -> None:
+def load(libraries: tuple[str, ...]) -> None:
     """Import what most tests import, so that a fork has it already."""
-    for name in LIBRARIES:
+    for name in libraries:
         import_module(name)
     import_module("torch").set_num_threads(1)
 
@@ -232,7 +232,7 @@ def run_tests(files: list[str]) -> None:
         os._exit(code)
 
 
-def work(todo, done) -> None:
+def work(todo, done, libraries: tuple[str, ...]) -> None:
     """Try the mutants of a queue until it has no more."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -242,12 +242,13 @@ def work(todo, done) -> None:
         # Options of a run of pytest around this one do not count.
         for variable in [v for v in os.environ if "PYTEST" in v]:
             del os.environ[variable]
-        load()
         try:
+            load(libraries)
             for mutant in iter(todo.get, None):
                 done.put(attempt(mutant, folder))
-        except RuntimeError as error:
-            done.put(error)
+        except Exception as error:
+            # Whoever waits for results has to know that none will come.
+            done.put(RuntimeError(f"no mutant can be tried: {error}"))
         os.chdir(ROOT)
 
 
@@ -255,7 +256,7 @@ def work(todo, done) -> None:
 def check(test: str) -> None:
     """Raise a RuntimeError unless the tests of a file pass without a mutant."""
     if not passes([test], SECONDS):
-        raise RuntimeError(f"{test} must pass before a mutant is tried")
+        raise RuntimeError(f"{test} must pass without a mutant")
 
 
 def attempt(mutant: Mutant, folder: Path) -> Result:
@@ -277,14 +278,22 @@ def attempt(mutant: Mutant, folder: Path) -> Result:
     return Result(mutant, outcome, seconds)
 
 
-def try_all(chosen: list[Mutant], processes: int):
-    """Yield the result of each mutant as it comes."""
+def try_all(
+    chosen: list[Mutant],
+    processes: int,
+    libraries: tuple[str, ...] = LIBRARIES,
+):
+    """Yield the result of each mutant as it comes.
+
+    Raises:
+        RuntimeError: The tests do not even run without a mutant.
+    """
     context = multiprocessing.get_context("spawn")
     todo, done = context.Queue(), context.Queue()
     for mutant in [*chosen, *[None] * processes]:
         todo.put(mutant)
     workers = [
-        context.Process(target=work, args=(todo, done))
+        context.Process(target=work, args=(todo, done, libraries))
         for _ in range(processes)
     ]
     for worker in workers:

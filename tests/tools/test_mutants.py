@@ -115,7 +115,13 @@ def test_mutants_of_this_project_are_tried_in_a_copy():
         for m in mutants("foundations/affine_maps")
         if m.operator == "ReplaceBinaryOperator_Add_Sub"
     )
-    [result] = tool.try_all([mutant], processes=1)
+    [result] = tool.try_all([mutant], processes=1, libraries=("pytest",))
     assert result.mutant == mutant
     assert result.outcome == KILLED
     assert file.read_text(encoding="utf-8") == before
+
+
+def test_a_worker_that_fails_ends_the_run():
+    missing = Mutant("foundations/none", "NumberReplacer", 0, 1)
+    with pytest.raises(RuntimeError, match=r"no mutant .* tried: .*none\.py"):
+        list(tool.try_all([missing], processes=1, libraries=()))
