@@ -21,12 +21,16 @@ def unpacked(tmp_path_factory):
 
 @pytest.fixture
 def open_file(chromium, unpacked):
-    """Return a function that opens a file; nothing may be missing there."""
+    """Return a function that opens a file; nothing may be missing there.
+
+    A page that is left before it has loaded everything aborts the rest.
+    """
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     problems = []
 
     def record(request):
-        problems.append(f"{request.url} failed")
+        if request.failure != "net::ERR_ABORTED":
+            problems.append(f"{request.url}: {request.failure}")
 
     def open_file(path):
         page = context.new_page()
