@@ -209,7 +209,11 @@ def _scaled_squares(
     square_a, square_b = xp.vecdot(a, a), xp.vecdot(b, b)
     error = 4 * sqrt(d) * eps * (xp.max(square_a) + xp.max(square_b))
     if bool(error < sqrt(eps) / 10):
-        squares = square_a[:, None] + square_b - 2 * (a @ b.mT)
+        products = a @ b.mT
+        if x.shape == z.shape and bool(xp.all(x == z)):
+            # What rounding makes of entry (m, n) it need not make of (n, m).
+            products = (products + (b @ a.mT).mT) / 2
+        squares = square_a[:, None] + square_b - 2 * products
         return xp.clip(squares, min=0)
     squares = 0.0
     for i in range(d):  # an array (M, N, D) could fill the memory

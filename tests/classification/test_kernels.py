@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_breast_cancer
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import pairwise
 from sklearn.preprocessing import KernelCenterer
@@ -209,6 +210,7 @@ def test_gradient_of_rbf():
     x, z = rng.normal(size=(3, 2)), rng.normal(size=(2, 2))
     x[0] = z[0]  # equal points: no root of 0 is differentiated
     assert_gradient(lambda x, z: rbf(x, z, 0.3), by_hand, x, z)
+    assert_gradient(lambda x, z: rbf(x, z, 0.3), by_hand, x, x.copy())
 
 
 def test_autograd_runs_through_kernel_ridge():
@@ -264,6 +266,14 @@ def test_gram_matrices_are_symmetric_and_positive_semidefinite(
         eigenvalues = np.linalg.eigvalsh(k)
         assert_close(k, k.T)
         assert eigenvalues[0] >= -1e-13 * eigenvalues[-1]
+
+
+@pytest.mark.parametrize("rows", [33, 285])
+def test_rbf_of_equal_arrays_is_its_transpose(array, rows):
+    """Matrix products of this size may round (m, n) unlike (n, m)."""
+    x = load_breast_cancer().data[:rows]
+    k = to_numpy(rbf(array(x), array(x.copy()), 1 / 30))
+    np.testing.assert_array_equal(k, k.T)
 
 
 def test_kernel_ridge_is_the_minimum(z, y):
