@@ -22,6 +22,15 @@ def _require_counts(**counts: int) -> None:
             raise ValueError(f"{name} must be an int above 0, got {n!r}")
 
 
+def _noise(
+    n: int, size: int, random: torch.Generator | None, like: Tensor
+) -> Float[Tensor, "{n} {size}"]:
+    """Return n standard normal vectors with the dtype and device of like."""
+    _require_counts(n=n)
+    z = torch.randn(n, size, generator=random, dtype=like.dtype)
+    return z.to(like.device)
+
+
 class Generator(nn.Module):
     """Turns noise (M, Z) into samples (M, D); two hidden layers.
 
@@ -56,10 +65,7 @@ class Generator(nn.Module):
         Raises:
             ValueError: n is no int above 0.
         """
-        _require_counts(n=n)
-        like = self.net[0].weight
-        z = torch.randn(n, self.noise, generator=random, dtype=like.dtype)
-        return self(z.to(like.device))
+        return self(_noise(n, self.noise, random, self.net[0].weight))
 
 
 class Discriminator(nn.Module):
@@ -193,7 +199,5 @@ class VariationalAutoencoder(nn.Module):
         Raises:
             ValueError: n is no int above 0.
         """
-        _require_counts(n=n)
-        like = self.decoder[0].weight
-        z = torch.randn(n, self.code, generator=random, dtype=like.dtype)
-        return torch.sigmoid(self.decode(z.to(like.device)))
+        z = _noise(n, self.code, random, self.decoder[0].weight)
+        return torch.sigmoid(self.decode(z))
