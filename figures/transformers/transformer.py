@@ -47,7 +47,7 @@ def _column(ax: Axes, x: float, parts: list, low: float, high: float) -> None:
     )
     side = x - 2.45 if x < 4 else x + 2.45
     align = "right" if x < 4 else "left"
-    ax.text(side, (low + high) / 2, "L×", ha=align, va="center")
+    ax.text(side, (low + high) / 2, "B×", ha=align, va="center")
 
 
 def overview() -> Figure:

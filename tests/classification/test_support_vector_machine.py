@@ -161,7 +161,7 @@ def test_eq_6(x, y, alpha, array):
 
 
 def test_eq_7(x, k, y, alpha, bias, rng, array):
-    r"""f(x) = \sum_{n=1}^{N} \alpha_n y_n \, k(x, x_n) + b"""
+    r"""f(x) = \sum_{n=1}^{N} \alpha_n y_n \, K(x, x_n) + b"""
     k = rbf(rng.normal(size=(5, D)), x, 0.3)
     expected = [
         sum(alpha[n] * y[n] * k[m, n] for n in range(N)) + bias
@@ -174,7 +174,7 @@ def test_eq_7(x, k, y, alpha, bias, rng, array):
 def test_eq_8(k, y, alpha, array):
     r"""G(\alpha) = \lambda \left( \sum_{n=1}^{N} \alpha_n
     - \frac{1}{2} \sum_{n=1}^{N} \sum_{m=1}^{N}
-    \alpha_n \alpha_m y_n y_m k_{nm} \right)"""
+    \alpha_n \alpha_m y_n y_m K_{nm} \right)"""
     expected = sum(alpha[n] for n in range(N))
     for n, m in np.ndindex(N, N):
         expected -= alpha[n] * alpha[m] * y[n] * y[m] * k[n, m] / 2
@@ -237,7 +237,7 @@ def test_eq_10(k, y, array):
 
 def test_eq_11(rng, array):
     r"""j = \argmax_{n \,:\, \beta_n > A_n,\ v_n < v_i}
-    \frac{(v_i - v_n)^2}{k_{ii} + k_{nn} - 2 k_{in}}"""
+    \frac{(v_i - v_n)^2}{K_{ii} + K_{nn} - 2 K_{in}}"""
     for _ in range(20):
         gain, bend = rng.normal(size=7), rng.uniform(0.1, 2, 7)
         gain[0], gain[3] = 0.1, -np.inf
@@ -252,7 +252,7 @@ def test_eq_11(rng, array):
 
 @pytest.mark.parametrize("penalty", [0.5, 0.02])
 def test_eq_12(k, y, array, penalty):
-    r"""s = \min \left\{ \frac{v_i - v_j}{k_{ii} + k_{jj} - 2 k_{ij}},
+    r"""s = \min \left\{ \frac{v_i - v_j}{K_{ii} + K_{jj} - 2 K_{ij}},
     \; B_i - \beta_i, \; \beta_j - A_j \right\}"""
     alpha, _, _ = plain_smo(k, y, 1 / (penalty * N), 1e-8)
     assert_close(smo(array(k), array(y), penalty, 1e-8).alpha, alpha, 1e-6)

@@ -37,23 +37,23 @@ def output(args, array):
 
 
 # The page's equations, each written out index by index below its LaTeX. Heads
-# are counted from 0 here, so that (r - 1) D + d becomes r D + d.
+# are counted from 0 here, so that (h - 1) D + d becomes h D + d.
 
 
 def test_eq_1(rng, array):
-    r"""u^{(r)}_{td} = u_{t,\,(r-1)D+d}"""
+    r"""u^{(h)}_{td} = u_{t,\,(h-1)D+d}"""
     x = rng.normal(size=(K, A))
     expected = np.empty((H, K, D))
-    for r, t, d in np.ndindex(H, K, D):
-        expected[r, t, d] = x[t, r * D + d]
+    for h, t, d in np.ndindex(H, K, D):
+        expected[h, t, d] = x[t, h * D + d]
     assert_close(split_heads(array(x), H), expected)
 
 
 def heads_of(x, w):
     """Return the projection of eqs. 2 to 4, index by index."""
     projected = np.zeros((H, x.shape[0], D))
-    for r, t, d, e in np.ndindex(H, x.shape[0], D, x.shape[1]):
-        projected[r, t, d] += x[t, e] * w[e, r * D + d]
+    for h, t, d, e in np.ndindex(H, x.shape[0], D, x.shape[1]):
+        projected[h, t, d] += x[t, e] * w[e, h * D + d]
     return projected
 
 
@@ -72,48 +72,48 @@ def mixed(q, k, v, w_o):
 
 
 def test_eq_2(args, output):
-    r"""q^{(r)}_{id} = \sum_{e=1}^{E} x_{ie}\, w^Q_{e,\,(r-1)D+d}"""
+    r"""q^{(h)}_{id} = \sum_{e=1}^{E} x_{ie}\, w^Q_{e,\,(h-1)D+d}"""
     x, z, w_q, w_k, w_v, w_o = args
     q = heads_of(x, w_q)
     assert_close(output, mixed(q, plain(z, w_k), plain(z, w_v), w_o))
 
 
 def test_eq_3(args, output):
-    r"""k^{(r)}_{jd} = \sum_{f=1}^{F} z_{jf}\, w^K_{f,\,(r-1)D+d}"""
+    r"""k^{(h)}_{jd} = \sum_{f=1}^{F} z_{jf}\, w^K_{f,\,(h-1)D+d}"""
     x, z, w_q, w_k, w_v, w_o = args
     k = heads_of(z, w_k)
     assert_close(output, mixed(plain(x, w_q), k, plain(z, w_v), w_o))
 
 
 def test_eq_4(args, output):
-    r"""v^{(r)}_{jd} = \sum_{f=1}^{F} z_{jf}\, w^V_{f,\,(r-1)D+d}"""
+    r"""v^{(h)}_{jd} = \sum_{f=1}^{F} z_{jf}\, w^V_{f,\,(h-1)D+d}"""
     x, z, w_q, w_k, w_v, w_o = args
     v = heads_of(z, w_v)
     assert_close(output, mixed(plain(x, w_q), plain(z, w_k), v, w_o))
 
 
 def test_eq_5(args, array):
-    r"""y^{(r)}_{id} = \frac{
-    \sum_{j=1}^{K} m_{ij} \exp(s^{(r)}_{ij})\, v^{(r)}_{jd}}{
-    \sum_{j=1}^{K} m_{ij} \exp(s^{(r)}_{ij})}"""
+    r"""y^{(h)}_{id} = \frac{
+    \sum_{j=1}^{K} m_{ij} \exp(s^{(h)}_{ij})\, v^{(h)}_{jd}}{
+    \sum_{j=1}^{K} m_{ij} \exp(s^{(h)}_{ij})}"""
     x, z, w_q, w_k, w_v, w_o = args
     q, k, v = plain(x, w_q), plain(z, w_k), plain(z, w_v)
     mask = np.array([[1, 0, 1, 1], [1, 1, 0, 0], [0, 0, 0, 1]], dtype=bool)
     above, below = np.zeros((Q, A)), np.zeros((Q, A))
-    for r, i, d, j in np.ndindex(H, Q, D, K):
-        s = sum(q[r, i, c] * k[r, j, c] for c in range(D)) / sqrt(D)
-        above[i, r * D + d] += mask[i, j] * exp(s) * v[r, j, d]
-        below[i, r * D + d] += mask[i, j] * exp(s)
+    for h, i, d, j in np.ndindex(H, Q, D, K):
+        s = sum(q[h, i, c] * k[h, j, c] for c in range(D)) / sqrt(D)
+        above[i, h * D + d] += mask[i, j] * exp(s) * v[h, j, d]
+        below[i, h * D + d] += mask[i, j] * exp(s)
     actual = multi_head_attention(*map(array, args), H, array(mask))
     assert_close(actual, above / below @ w_o)
 
 
 def test_eq_6(rng, array):
-    r"""y_{i,\,(r-1)D+d} = y^{(r)}_{id}"""
+    r"""y_{i,\,(h-1)D+d} = y^{(h)}_{id}"""
     y = rng.normal(size=(H, Q, D))
     expected = np.empty((Q, A))
-    for r, i, d in np.ndindex(H, Q, D):
-        expected[i, r * D + d] = y[r, i, d]
+    for h, i, d in np.ndindex(H, Q, D):
+        expected[i, h * D + d] = y[h, i, d]
     assert_close(merge_heads(array(y)), expected)
 
 
@@ -300,21 +300,21 @@ def test_one_head_with_identities_is_attention(square, array):
 
 
 @settings(max_examples=20)
-@given(seed=st.integers(0, 2**32 - 1), h=st.integers(1, 4))
-def test_sum_of_single_heads_in_any_order(seed, h):
+@given(seed=st.integers(0, 2**32 - 1), heads=st.integers(1, 4))
+def test_sum_of_single_heads_in_any_order(seed, heads):
     rng = np.random.default_rng(seed)
     x, z = rng.normal(size=(2, 3, 4))
-    w = [*rng.normal(size=(3, 4, 2 * h)), rng.normal(size=(2 * h, 4))]
+    w = [*rng.normal(size=(3, 4, 2 * heads)), rng.normal(size=(2 * heads, 4))]
     expected = 0.0
-    for r in range(h):
-        own = slice(2 * r, 2 * r + 2)
+    for h in range(heads):
+        own = slice(2 * h, 2 * h + 2)
         w_q, w_k, w_v = (a[:, own] for a in w[:3])
         expected += single_head_attention(x, z, w_q, w_k, w_v, w[3][own])
-    assert_close(multi_head_attention(x, z, *w, h), expected, atol=1e-9)
-    order = rng.permutation(h)
+    assert_close(multi_head_attention(x, z, *w, heads), expected, atol=1e-9)
+    order = rng.permutation(heads)
     columns = (2 * order[:, None] + np.arange(2)).ravel()
     moved = [*(a[:, columns] for a in w[:3]), w[3][columns]]
-    actual = multi_head_attention(x, z, *moved, h)
+    actual = multi_head_attention(x, z, *moved, heads)
     assert_close(actual, expected, atol=1e-9)
 
 

@@ -80,7 +80,7 @@ def test_eq_1():
 
 @ORDERS
 def test_eq_2(norm_first):
-    r"""h^{(l)} = \operatorname{Block}_l \big( h^{(l - 1)} \big)"""
+    r"""h^{(b)} = \operatorname{Block}_b \big( h^{(b - 1)} \big)"""
     model = small(norm_first)
     h = embedded(SOURCE, model.source_embedding)
     mask = (SOURCE != PAD)[:, None, None]
@@ -93,8 +93,8 @@ def test_eq_2(norm_first):
 
 @ORDERS
 def test_eq_3(norm_first):
-    r"""g^{(l)} = \operatorname{DecoderBlock}_l
-    \big( g^{(l - 1)}, \, h \big)"""
+    r"""g^{(b)} = \operatorname{DecoderBlock}_b
+    \big( g^{(b - 1)}, \, h \big)"""
     model = small(norm_first)
     memory = model.encode(SOURCE)
     g = embedded(TARGET, model.target_embedding)
