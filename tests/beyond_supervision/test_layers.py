@@ -1,5 +1,6 @@
 from collections import deque
 from copy import deepcopy
+from inspect import signature
 
 import gymnasium
 import numpy as np
@@ -349,10 +350,14 @@ def test_training_by_its_seed_and_defaults():
         episodes = train_q_network(Corridor(), network, steps, **options)
         return episodes, network.state_dict()["layers.0.weight"]
 
-    (first, weight), (again, same) = run(), run(
-        discount=0.99, lr=1e-3, batch_size=64, capacity=10_000, warmup=500,
-        learn_every=2, copy_every=200, explore=3000, epsilon=0.05, seed=0,
-    )  # fmt: skip
+    defaults = {
+        "discount": 0.99, "lr": 1e-3, "batch_size": 64, "capacity": 10_000,
+        "warmup": 500, "learn_every": 2, "copy_every": 200, "explore": 3000,
+        "epsilon": 0.05, "seed": 0,
+    }  # fmt: skip
+    parameters = signature(train_q_network).parameters
+    assert {name: parameters[name].default for name in defaults} == defaults
+    (first, weight), (again, same) = run(), run(**defaults)
     assert first == again
     assert torch.equal(weight, same)
     other, _ = run(steps=99, seed=1)

@@ -519,9 +519,10 @@ def test_bayesian_search_avoids_bad_luck(numbers):
 # Refused inputs.
 
 
-def test_points_too_close_for_their_noise_are_refused():
-    x, y = np.array([[0.0], [0.0], [1.0]]), np.array([1.0, 3.0, 0.0])
-    for second in (0.0, 1e-9, 3e-8):
+@pytest.mark.parametrize("third", [1.0, 9.0])
+def test_points_too_close_for_their_noise_are_refused(third):
+    x, y = np.array([[0.0], [0.0], [third]]), np.array([1.0, 3.0, 0.0])
+    for second in (0.0, 1e-9, 3e-8, 6e-8):
         x[1] = second
         with pytest.raises(ValueError, match=r"noise = 0.0 needs to be larger"):
             gaussian_process(x, y, x, 1.0, 0.0)
