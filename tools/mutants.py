@@ -164,10 +164,9 @@ def tests(concept: str) -> list[str]:
     ]
     users = [
         str(file.relative_to(ROOT))
-        for folder in ("tests", "docs/en")
-        for file in sorted((ROOT / folder).glob("*/*"))
-        if file.suffix in (".py", ".md")
-        and module in file.read_text(encoding="utf-8")
+        for pattern in ("tests/*/test_*.py", "docs/en/*/*.md")
+        for file in sorted(ROOT.glob(pattern))
+        if module in file.read_text(encoding="utf-8")
     ]
     return [
         name
