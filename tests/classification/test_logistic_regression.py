@@ -632,6 +632,8 @@ def test_dependent_columns_are_refused_unless_penalized(x, y, array):
         labels = y if len(dependent) == N else np.array([0, 1])
         with pytest.raises(ValueError, match="columns that do not depend"):
             logistic_regression(array(dependent), array(labels))
+    with pytest.raises(ValueError, match=r"from 0\.0e\+00 to 1\.0e\+00"):
+        logistic_regression(array(0 * x), array(y))
     beta = to_numpy(logistic_regression(array(constant), array(y), 0.1))
     assert_close(beta[:3], logistic_regression(x, y, 0.1), rtol=1e-7)
     assert_close(beta[3], np.asarray(0.0), atol=1e-9)
