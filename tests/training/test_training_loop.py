@@ -361,14 +361,15 @@ def test_the_mean_of_many_small_numbers_keeps_its_digits(dtype):
     assert_close(mean, 4.25)
 
 
-def test_evaluation_keeps_no_graph():
+def test_evaluation_keeps_no_graph_and_takes_1024_examples_at_once():
     model, kept = straight(), []
 
     def loss(prediction, target):
         kept.append(prediction)
         return F.mse_loss(prediction, target)
 
-    evaluate(line(4), model, loss)
+    evaluate(line(1025), model, loss)
+    assert [len(prediction) for prediction in kept] == [1024, 1]
     assert not kept[0].requires_grad
 
 
