@@ -444,7 +444,8 @@ def test_what_cannot_be_played_is_refused():
         with pytest.raises(ValueError, match=f"probability, got {epsilon}"):
             epsilon_greedy(torch.zeros(2), epsilon, torch.Generator())
         with pytest.raises(ValueError, match=f"probability, got {epsilon}"):
-            train_q_network(Corridor(), QNetwork(3, 2), 1, epsilon=epsilon)
+            # Before the environment, here none, is asked for anything.
+            train_q_network(None, QNetwork(3, 2), 1, epsilon=epsilon)
     network = QNetwork(4, 2)
     sgd = torch.optim.SGD(network.parameters(), 0.1)
     for clip in (0.0, -1.0, float("nan")):
