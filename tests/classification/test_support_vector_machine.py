@@ -331,8 +331,9 @@ def test_descent_comes_close_to_the_optimum_of_sklearn(x, y, array):
     assert max(np.abs(to_numpy(slopes.w))) < 1
 
 
-def test_descent_takes_1000_steps_by_default():
-    assert signature(subgradient_descent).parameters["steps"].default == 1000
+def test_steps_by_default():
+    for function, steps in ((subgradient_descent, 1000), (smo, 100_000)):
+        assert signature(function).parameters["steps"].default == steps
 
 
 def test_linear_svc_penalizes_the_intercept_and_is_no_better(x, y):
