@@ -515,6 +515,8 @@ def test_eps_has_to_fit_the_dtype(array):
             adam_step(one, one, None, eps=bad)
     found, _ = adam_step(one, one, None, eps=1e-17)
     assert_close(found, np.full(2, 0.999), rtol=1e-6)
+    found, _ = adam_step(one, one, None, eps=np.finfo(np.float32).max)
+    assert_close(found, np.ones(2))
 
 
 @pytest.mark.usefixtures("unchecked")
