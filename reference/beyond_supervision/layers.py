@@ -61,14 +61,18 @@ class ReplayBuffer:
 
     def add(self, *step) -> None:
         """Remember observation, action, reward, next observation, end."""
-        place = self.added % len(self.steps.reward)
-        for column, value in zip(self.steps, step, strict=True):
-            value = torch.as_tensor(value, dtype=column.dtype)
+        pairs = [
+            (column, torch.as_tensor(value, dtype=column.dtype))
+            for column, value in zip(self.steps, step, strict=True)
+        ]
+        for column, value in pairs:
             if value.shape != column.shape[1:]:  # it would be spread
                 raise ValueError(
                     f"a step needs the shape {tuple(column.shape[1:])}, got "
                     f"{tuple(value.shape)}"
                 )
+        place = self.added % len(self.steps.reward)
+        for column, value in pairs:
             column[place] = value
         self.added += 1
 
@@ -326,9 +330,8 @@ def pretrain(
     model.train()
     for _ in range(epochs):
         losses = []
-        for batch in batches(n, batch_size, torch.default_generator):
-            if len(batch) < batch_size:
-                break
+        drawn = batches(n, batch_size, torch.default_generator)
+        for batch in (b for b in drawn if len(b) == batch_size):
             rows = batch.to(x.device)
             # Two copies, as a view may write into what it gets.
             z = model(torch.cat([view(x[rows]) for _ in range(2)]))

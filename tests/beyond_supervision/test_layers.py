@@ -440,6 +440,13 @@ def test_what_cannot_be_played_is_refused():
         buffer.sample(1, torch.Generator())
     with pytest.raises(ValueError, match=r"shape \(2,\), got \(1,\)"):
         buffer.add([1.0], 0, 0.0, [1.0, 2.0], False)
+    buffer.add([1.0, 2.0], 1, 3.0, [4.0, 5.0], True)
+    kept = deepcopy(buffer.steps)
+    for last in ([[9.0], False], [[9.0, 9.0]]):  # a wrong shape, and no end
+        with pytest.raises(ValueError, match=r"got \(1,\)|is shorter"):
+            buffer.add([6.0, 7.0], 0, 8.0, *last)
+    assert len(buffer) == 1
+    assert all(map(torch.equal, buffer.steps, kept))
     for epsilon in (-0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match=f"probability, got {epsilon}"):
             epsilon_greedy(torch.zeros(2), epsilon, torch.Generator())
