@@ -703,6 +703,12 @@ def test_other_penalties_are_refused(penalty, x, y, beta, array):
             call()
 
 
+def test_the_largest_penalty_is_taken(x, beta, array):
+    most = np.finfo(np.float64).max
+    found = to_numpy(hessian(array(x), array(beta), most))
+    assert np.all(np.diag(found)[1:] == most)
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("value", [-1, 2.0, True, nan])
 def test_other_counts_are_refused(value, x, y, p):

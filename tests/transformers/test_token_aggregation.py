@@ -505,6 +505,8 @@ def test_a_vector_that_is_no_token_is_refused(shape, x, array):
         prepend_token(xs, a)
     with pytest.raises(ValueError, match=r"a token needs .* got shape \("):
         prepend_token(xs[0, 0, :], a)
+    with pytest.raises(ValueError, match=r"a token needs .* got shape \("):
+        prepend_token(xs[0, 0, :], xs[0, 0, :])
 
 
 def test_tokens_without_entries_have_no_scores(array):
