@@ -389,6 +389,12 @@ def test_qr_gives_the_unique_solution_or_refuses(problem):
             least_squares(x, y)
 
 
+def test_fewer_examples_than_coefficients_are_refused(array):
+    x, y = array(np.eye(5)[:2]), array(np.ones(2))
+    with pytest.raises(ValueError, match="^5 unique .* examples, got 2$"):
+        least_squares(x, y)
+
+
 @pytest.mark.parametrize("n", [1023, 1024, 5000])
 def test_reduced_rows_have_the_same_solution(n, rng, array):
     x, y = rng.normal(size=(n, 4)), rng.normal(size=n)
