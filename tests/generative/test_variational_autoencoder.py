@@ -541,6 +541,9 @@ def test_numbers_that_are_none_are_refused():
             message = r"need to be from -709.8 to 709.8, got (nan|-?inf|-?710)"
             with pytest.raises(ValueError, match=message):
                 function(*arguments)
+    most = log(np.finfo(np.float64).max)
+    for value in (most, -most):
+        assert np.all(np.isfinite(reparameterize(rows, rows + value, rows)))
     with pytest.raises(ValueError, match=r"0 ... 1, got 2 ... 2"):
         bernoulli_log_likelihood(whole + 2, rows)
     with pytest.raises(ValueError, match=r"logits .* need to be finite"):

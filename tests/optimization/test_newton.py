@@ -729,6 +729,20 @@ def test_a_thousand_steps_are_the_most():
         gauss_newton(lambda t: t**3, lambda t: 3 * t[:, None] ** 2, np.ones(1))
 
 
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("unit", [1.0, 2.0**20])
+def test_the_last_step_is_told_in_the_size_of_the_residuals(unit):
+    """The second goes from 2/3 by 2/9, where lengths count 3: 9/31."""
+    with pytest.raises(ValueError, match=r"2 steps .* by 2\.9e-01 of their"):
+        gauss_newton(
+            lambda t: unit * t**3,
+            lambda t: unit * 3 * t[:, None] ** 2,
+            np.ones(1),
+            damping=1e-9,
+            steps=2,
+        )
+
+
 @pytest.mark.parametrize("rtol", [0.0, 1e-17, 1.0, -1.0, nan, inf])
 def test_other_tolerances_are_refused(rtol):
     with pytest.raises(ValueError, match="needs 2e-16 <= rtol < 1 and"):

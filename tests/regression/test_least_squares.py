@@ -391,7 +391,7 @@ def test_qr_gives_the_unique_solution_or_refuses(problem):
 
 def test_fewer_examples_than_coefficients_are_refused(array):
     x, y = array(np.eye(5)[:2]), array(np.ones(2))
-    with pytest.raises(ValueError, match="^5 unique .* examples, got 2$"):
+    with pytest.raises(ValueError, match=r"^5 unique .* examples, got 2$"):
         least_squares(x, y)
 
 

@@ -309,6 +309,7 @@ def test_pmi_less_log_k():
     expected = np.log(both / marginal / marginal[:, None]) - np.log(5)
     noise = noise_distribution(JOINT.sum(0), 1.0)
     assert_close(optimal_scores(JOINT, noise, 5), expected)
+    assert_close(optimal_scores(JOINT / JOINT.sum(), noise, 5), expected)
 
 
 # What the page promises, and what is refused.

@@ -1,5 +1,6 @@
 import math
 from copy import deepcopy
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -208,6 +209,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     assert history == expected_history
     assert all(torch.equal(state[name], expected[name]) for name in expected)
     assert [file.name for file in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_batches_of_32_by_default():
+    assert signature(fit).parameters["batch_size"].default == 32
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):

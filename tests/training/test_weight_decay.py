@@ -1,4 +1,5 @@
 import json
+import re
 from math import inf, isinf, log, nan
 from pathlib import Path
 
@@ -490,7 +491,9 @@ def test_an_infinite_hessian_is_refused(hessian, minimum, array):
 )
 def test_without_a_unique_minimum_there_is_no_answer(h, decay, array):
     h = np.array(h)
-    with pytest.raises(ValueError, match="eigenvalues plus the decay are pos"):
+    smallest = re.escape(f"{h[1] + decay:.1e}")
+    message = f"plus the decay are positive beyond rounding, got {smallest}"
+    with pytest.raises(ValueError, match=message):
         decayed_minimum(array(np.diag(h)), array(h), decay)
     with pytest.raises(ValueError, match="decay positive and finite, got"):
         shrinkage(array(h), decay)
