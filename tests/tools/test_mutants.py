@@ -5,11 +5,13 @@ import pytest
 from tools import mutants as tool
 from tools.mutants import (
     KILLED,
+    ROW,
     SURVIVED,
     TIMEOUT,
     Mutant,
     Result,
     concepts,
+    listed,
     mutants,
     sample,
     table,
@@ -56,6 +58,52 @@ def test_mutants_change_one_line_each_and_no_annotation():
     assert str(mutants("sums/double")[0]).startswith(
         "reference/sums/double.py:8: return 2 * x  ->  return 2"
     )
+
+
+@pytest.mark.usefixtures("module")
+def test_numbers_that_stay_the_same_are_no_mutants(tmp_path):
+    text = "def f(x):\n    return x[0] + x[1] * 1e300 + x[0, 0] + 0\n"
+    (tmp_path / "reference/sums/double.py").write_text(text)
+    found = [
+        " ".join(m.source(text).splitlines()[1].replace("[ ", "[").split())
+        for m in mutants("sums/double")
+        if m.operator == "NumberReplacer"
+    ]
+    assert found == [
+        "return x[1] + x[1] * 1e300 + x[0, 0] + 0",
+        "return x[0] + x[2] * 1e300 + x[0, 0] + 0",
+        "return x[0] + x[0] * 1e300 + x[0, 0] + 0",
+        "return x[0] + x[1] * 1e300 + x[1, 0] + 0",
+        "return x[0] + x[1] * 1e300 + x[-1, 0] + 0",
+        "return x[0] + x[1] * 1e300 + x[0, 1] + 0",
+        "return x[0] + x[1] * 1e300 + x[0, -1] + 0",
+        "return x[0] + x[1] * 1e300 + x[0, 0] + 1",
+        "return x[0] + x[1] * 1e300 + x[0, 0] + -1",
+    ]
+
+
+@pytest.mark.usefixtures("module")
+def test_a_mutant_in_the_appendix_is_left_out():
+    row = "| `sums/double` | `x < 3` | `x < 2` | because |"
+    out = [m for m in mutants("sums/double") if listed(m, row)]
+    assert [changed(m) for m in out] == [[("if not x < 3:", "if not x < 2:")]]
+    for other in ("sums/area", "other/double"):
+        moved = row.replace("sums/double", other)
+        assert not any(listed(m, moved) for m in mutants("sums/double"))
+
+
+def test_every_row_of_the_appendix_is_a_mutant():
+    text = (tool.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    appendix = text.split("## Appendix: mutants that live")[1]
+    rows = [line for line in appendix.splitlines() if line.startswith("| `")]
+    assert len(ROW.findall(appendix)) == len(rows) > 9
+    found = {name: mutants(name) for name, _, _ in ROW.findall(appendix)}
+    stale = [
+        row
+        for row in rows
+        if not any(listed(m, row) for m in found[ROW.match(row)[1]])
+    ]
+    assert stale == []
 
 
 @pytest.mark.usefixtures("module")

@@ -384,7 +384,7 @@ def test_other_shapes_are_refused():
         patches(torch.zeros(1, 1, 8, 8), 0)
     with pytest.raises(ValueError, match="height must be an int above 0"):
         patches(torch.zeros(1, 1, 0, 8), 4)
-    for shape in ((1, 3, 16), (1, 4, 17), (4, 16), (1, 4, 16, 1)):
+    for shape in ((1, 3, 16), (1, 4, 17), (1, 4, 24), (4, 16), (1, 4, 16, 1)):
         with pytest.raises(ValueError, match=r"\(N, 4, C \* 16\), got \("):
             unpatch(torch.zeros(shape), 4, 8, 8)
     with pytest.raises(ValueError, match="4 heads for 6"):
