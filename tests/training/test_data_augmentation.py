@@ -502,10 +502,11 @@ def test_windows_that_stick_out_are_refused(x, array):
 @pytest.mark.parametrize(
     "bad", [np.nan, np.inf, -np.inf, -0.1, True, np.ones(2)]
 )
-def test_senseless_numbers_are_refused(photo, bad, array):
-    x, message = array(photo), r"{} must be a finite number >= 0.0 or 3 of them"
+def test_senseless_numbers_are_refused(x, photo, bad, array):
+    two_channels, x = array(x), array(photo)
+    message = r"{} must be a finite number >= 0.0 or 3 of them"
     with pytest.raises(ValueError, match=message.format("std")):
-        noise(x, bad, x)
+        noise(two_channels, bad, two_channels)
     for name in ("brightness", "contrast", "saturation"):
         with pytest.raises(ValueError, match=message.format(name)):
             color_jitter(x, **{name: bad})
