@@ -650,8 +650,9 @@ def test_nearly_dependent_columns(x, y, rng):
     slope = logistic_regression(np.concatenate((x[:, :1], noise), 1), y)[2]
     assert_close(3e-6 * beta[2], slope, rtol=1e-6)
     near = np.concatenate((x[:, :1], x[:, :1] + 1e-7 * noise), axis=1)
-    with pytest.raises(ValueError, match="columns that do not depend"):
-        logistic_regression(near, y)
+    for dependent in (near, np.concatenate((near, near**2), axis=1)):
+        with pytest.raises(ValueError, match="columns that do not depend"):
+            logistic_regression(dependent, y)
 
 
 def test_a_rare_feature_depends_on_nothing():
